@@ -1,0 +1,144 @@
+"""The Python API: `repair` a repository, from a program.
+
+It prints nothing and its import is cheap; the heavy parts load with the first call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from treemend.agents.exit_codes import BY_OUTCOME
+from treemend.agents.progress import Listener, ignore
+from treemend.store.records import Budget, Outcome, RunId, Strategy, Task
+
+if TYPE_CHECKING:
+    from treemend.agents.receipt import Receipt
+    from treemend.store.database import Store
+    from treemend.store.records import Run
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RepairResult:
+    """What a run answered.
+
+    Attributes:
+        outcome: How it ended; `reason` says why where there is no patch.
+        patch: A unified diff that `git apply` takes, b"" where there is none.
+        receipt: The evidence.
+    """
+
+    run: RunId
+    outcome: Outcome
+    reason: str
+    patch: bytes
+    receipt: Receipt
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with for this outcome."""
+        return BY_OUTCOME[self.outcome]
+
+
+async def repair_async(
+    repo: str | Path,
+    *,
+    issue: str = "",
+    failing_tests: Sequence[str] = (),
+    trace: str = "",
+    junit: bytes = b"",
+    only: Sequence[str] = (),
+    test_command: str = "",
+    python: str = "",
+    strategy: Strategy = "mcts",
+    budget: Budget | None = None,
+    seed: int = 0,
+    on_event: Listener = ignore,
+    store: str | Path | None = None,
+) -> RepairResult:
+    """Look for a patch that mends the symptom; with no symptom given, whatever test fails.
+
+    Args:
+        repo: The repository's folder; it is read, never written.
+        issue: The symptom in words.
+        failing_tests: Ids of tests that fail and should pass; an id may stand for a class or a file.
+        trace: A stack trace, as text.
+        junit: A JUnit XML report, whose failures are taken as failing tests.
+        only: Files, folders or patterns that a patch may touch; () is all but what judges it.
+        test_command: The pytest command of the project, "" to find it.
+        python: The interpreter that runs the tests, "" to find it.
+        budget: The limits, 300 seconds by default.
+        on_event: Is told what goes on, in this thread, while it goes on.
+        store: Where runs are recorded; None is the user's state folder.
+
+    Cancelling the task ends the run at once and leaves it resumable.
+
+    Raises:
+        UsageError: the repository or a test isn't there, or there are no tests.
+        SandboxUnavailableError: nothing on this machine can confine the tests.
+        StoreError: the state folder or the database can't be used.
+    """
+    from treemend.agents.intake import make_task
+    from treemend.store.database import open_store
+
+    task = make_task(
+        repo,
+        issue=issue,
+        failing_tests=failing_tests,
+        trace=trace,
+        junit=junit,
+        only=only,
+        test_command=test_command,
+        python=python,
+        strategy=strategy,
+        budget=budget or Budget(),
+        seed=seed,
+    )
+    return await run_task(open_store(store), task, on_event)
+
+
+def _blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return asyncio.run(function(*args, **kwargs))
+
+    return run
+
+
+repair = _blocking(repair_async)
+"""`repair_async` for programs without an event loop, with the same arguments."""
+
+
+async def run_task(store: Store, task: Task, on_event: Listener = ignore) -> RepairResult:
+    """Record a task as a new run and carry it out."""
+    from treemend.agents.wiring import carry_out, new_run
+
+    return result_of(store, await carry_out(store, new_run(store, task), on_event))
+
+
+def result_of(store: Store, run: Run) -> RepairResult:
+    """The recorded answer of a run that has ended."""
+    from treemend.agents.receipt import answer_of, read_receipt
+    from treemend.store.errors import UsageError
+
+    receipt = read_receipt(store, run)
+    if run.outcome is None or receipt is None:
+        raise UsageError(
+            f"Run {run.id} has no answer: {run.reason or 'it has not ended'}.",
+            mend=f"Go on with it: treemend resume {run.id}",
+        )
+    answer = answer_of(store, run)
+    return RepairResult(
+        run=run.id,
+        outcome=run.outcome,
+        reason=run.reason,
+        patch=answer.patch if answer else b"",
+        receipt=receipt,
+    )

@@ -1,0 +1,172 @@
+"""From a thought to a candidate, and from a candidate to its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from treemend.agents.reproduction import Observation
+from treemend.agents.run_context import REPORT, RunContext, executions_of
+from treemend.search.reward import reward
+from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, Verdict
+from treemend.tools.edits import apply_edits
+from treemend.tools.patches import unified_diff
+from treemend.tools.source import NotEditable, SourceFile
+from treemend.tools.syntax import syntax_digest
+from treemend.verify.baseline import limits_by_test
+from treemend.verify.judgement import Tally, covering, tally
+from treemend.verify.runner import TestReport, TestRequest
+from treemend.verify.spectra import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """The files that edits change: what they hold afterwards, the diff, and a digest of their syntax."""
+
+    files: Mapping[str, bytes]
+    patch: bytes
+    digest: str
+
+
+class Evaluator:
+    """Judges candidates by the tests of the baseline."""
+
+    def __init__(
+        self, context: RunContext, observation: Observation, sources: Mapping[str, SourceFile]
+    ) -> None:
+        self._context = context
+        self._sources = sources
+        self._baseline = observation.baseline
+        self._lines = {test: result.lines for test, result in observation.traced.results.items()}
+        self._import_lines = observation.traced.import_lines
+        self._load_plugins = observation.load_plugins
+        fixed_s = context.task.test_timeout_s
+        self._limits_s = limits_by_test(observation.suite.results, fixed_s)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self._baseline.targets
+
+    def patched(self, edits: Sequence[Edit]) -> Patched:
+        """Apply edits to the untouched tree, in memory."""
+        files: dict[str, bytes] = {}
+        patch = b""
+        digests = []
+        for path in sorted({edit.path for edit in edits}):
+            source = self._sources[path]
+            text = apply_edits(source.text, [edit for edit in edits if edit.path == path])
+            files[path] = source.encode(text)
+            patch += unified_diff(path, source.data, files[path])
+            digests.append(f"{path}:{syntax_digest(text)}")
+        return Patched(files, patch, "\n".join(digests))
+
+    def untouched_digest(self, edits: Sequence[Edit]) -> str:
+        """The digest that edits of these files give when they change nothing but form."""
+        paths = sorted({edit.path for edit in edits})
+        return "\n".join(f"{path}:{syntax_digest(self._sources[path].text)}" for path in paths)
+
+    async def evaluate(self, candidate: Candidate, place: Place | None) -> Verdict:
+        """Run the target tests, then the regression tests that the change can reach; record all of it."""
+        regression = covering(
+            self._baseline.regression,
+            self._lines,
+            self._import_lines,
+            self._changed(candidate, place),
+        )
+        report = await self._context.run_tests(self._request(candidate, regression, gate=len(self.targets)))
+        verdict = _verdict(candidate, tally(report, self.targets, regression))
+        self._context.store.record_evaluation(
+            self._context.id,
+            verdict,
+            executions_of(report, candidate.seq, attempt=1),
+            _spend("candidate", candidate.seq, report),
+        )
+        return verdict
+
+    async def confirm(self, candidate: Candidate) -> Tally:
+        """The verdict of record: targets and every test that passed before, cold, in a fresh tree.
+
+        A step that runs again finds the recorded report.
+        """
+        store, run_id = self._context.store, self._context.id
+        name = f"confirmation-{candidate.seq}"
+        recorded = store.get_blob(run_id, name)
+        if recorded is None:
+            report = await self._context.run_tests(
+                self._request(candidate, self._baseline.regression, gate=None)
+            )
+            store.put_blob(run_id, name, REPORT.dump_json(report))
+        else:
+            report = REPORT.validate_json(recorded)
+        spend = _spend("confirmation", candidate.seq, report)
+        store.add_executions(run_id, executions_of(report, candidate.seq, attempt=2), spend)
+        return tally(report, self.targets, self._baseline.regression)
+
+    def _request(self, candidate: Candidate, regression: Sequence[str], gate: int | None) -> TestRequest:
+        return TestRequest(
+            overlay=self.patched(candidate.edits).files,
+            tests=(*self.targets, *regression),
+            gate=gate,
+            limits_s=self._limits_s,
+            load_plugins=self._load_plugins,
+        )
+
+    def _changed(self, candidate: Candidate, place: Place | None) -> list[Line]:
+        lines: set[Line] = set()
+        if place is not None:
+            lines |= {(place.path, line) for line in range(place.line, place.end_line + 1)}
+        for edit in candidate.edits:
+            text = self._sources[edit.path].text
+            first = text.count("\n", 0, edit.start) + 1
+            last = first + text.count("\n", edit.start, edit.end)
+            lines |= {(edit.path, line) for line in range(first, last + 1)}
+        return sorted(lines)
+
+
+def _verdict(candidate: Candidate, result: Tally) -> Verdict:
+    return Verdict(
+        candidate=candidate.seq,
+        targets_passed=result.targets_passed,
+        targets=result.targets,
+        regressions=result.regressions,
+        not_run=result.not_run,
+        plausible=result.plausible,
+        reward=reward(result.targets_passed, result.targets, bool(result.regressions), result.plausible),
+    )
+
+
+def _spend(purpose: str, candidate: int, report: TestReport) -> Spend:
+    return Spend(
+        step=f"{purpose}-{candidate}",
+        purpose=purpose,
+        wall_s=report.wall_s,
+        tests_run=len(report.results),
+    )
+
+
+def inherited(candidate: Candidate, verdicts: Mapping[int, Verdict], targets: int) -> Verdict:
+    """The verdict of a duplicate: that of the candidate (or the untouched tree) that it equals."""
+    if candidate.duplicate_of is None or candidate.duplicate_of == UNTOUCHED:
+        return Verdict(
+            candidate=candidate.seq,
+            targets_passed=0,
+            targets=targets,
+            regressions=(),
+            not_run=0,
+            plausible=False,
+            reward=0.0,
+        )
+    return verdicts[candidate.duplicate_of].model_copy(update={"candidate": candidate.seq})
+
+
+def load_sources(tree: Path, paths: Sequence[str]) -> tuple[dict[str, SourceFile], dict[str, str]]:
+    """The editable sources among these files, and why the others can't be edited."""
+    sources: dict[str, SourceFile] = {}
+    refused: dict[str, str] = {}
+    for path in paths:
+        try:
+            sources[path] = SourceFile.read(tree / path)
+        except NotEditable as error:
+            refused[path] = str(error)
+    return sources, refused

@@ -1,0 +1,105 @@
+"""From what the user has at hand to a task: a repository and a symptom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from treemend.store.errors import UsageError
+from treemend.store.records import Budget, Frame, Strategy, Symptom, Task
+from treemend.tools.junit import parse_junit
+from treemend.tools.traces import parse_trace
+
+ISSUE_CHARS_MAX = 200_000
+SandboxChoice = Literal["auto", "bubblewrap", "landlock", "none"]
+
+
+def make_task(
+    repo: str | Path,
+    *,
+    issue: str = "",
+    failing_tests: Sequence[str] = (),
+    trace: str = "",
+    junit: bytes = b"",
+    only: Sequence[str] = (),
+    test_command: str = "",
+    python: str = "",
+    commit: str = "",
+    sandbox: SandboxChoice = "auto",
+    test_timeout_s: float | None = None,
+    strategy: Strategy = "mcts",
+    budget: Budget | None = None,
+    seed: int = 0,
+    command: Sequence[str] = (),
+) -> Task:
+    """Check what can be checked before anything runs, and put it into one task.
+
+    Raises:
+        UsageError: the repository, a test's file or a part of the report isn't there.
+    """
+    root = check_repo(Path(repo))
+    frames = parse_trace(trace, root) if trace else ()
+    named = list(failing_tests)
+    traces = [trace] if trace else []
+    if junit:
+        report = parse_junit(junit, root)
+        named += report.failing
+        traces += report.traces
+        frames = frames or _first_frames(report.traces, root)
+    if not commit:
+        for test in named:
+            _check_test_file(test, root)
+    return Task(
+        repo=str(root),
+        symptom=Symptom(
+            issue=clean_text(issue),
+            failing_tests=tuple(dict.fromkeys(named)),
+            frames=frames,
+            trace=clean_text("\n".join(traces)),
+        ),
+        only=tuple(path.removeprefix("./") for path in only),
+        test_command=test_command,
+        python=python,
+        commit=commit,
+        sandbox=sandbox,
+        test_timeout_s=test_timeout_s,
+        strategy=strategy,
+        seed=seed,
+        budget=budget or Budget(),
+        command=tuple(command),
+    )
+
+
+def check_repo(repo: Path) -> Path:
+    """The repository's real path. Raises UsageError where there is no such folder."""
+    if not repo.exists():
+        raise UsageError(
+            f"There is no folder {repo}.", mend="Give --repo the path of the repository to repair."
+        )
+    if not repo.is_dir():
+        raise UsageError(f"{repo} is a file, not a folder.", mend="Give --repo the folder that contains it.")
+    return repo.resolve()
+
+
+def clean_text(text: str) -> str:
+    """Text as the store can hold it: no NUL, no lone surrogates, bounded."""
+    text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return text[:ISSUE_CHARS_MAX]
+
+
+def _first_frames(traces: Sequence[str], root: Path) -> tuple[Frame, ...]:
+    for trace in traces:
+        frames = parse_trace(trace, root)
+        if frames:
+            return frames
+    return ()
+
+
+def _check_test_file(test: str, root: Path) -> None:
+    path = test.split("::")[0]
+    if not (root / path).exists():
+        raise UsageError(
+            f"There is no file {path} in {root}, which the test {test} names.",
+            mend="Give the test's id as pytest prints it, for example tests/test_cart.py::test_total.",
+        )

@@ -1,0 +1,138 @@
+"""Answers, receipts and lists of runs, printed for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from treemend.agents.api import RepairResult
+from treemend.agents.plain_text import one_line, plain
+from treemend.agents.receipt import Receipt, patch_text
+from treemend.agents.receipt_markdown import render_markdown
+from treemend.store.errors import UsageError
+from treemend.store.records import Outcome, Run
+
+
+def print_answer(result: RepairResult, *, as_json: bool) -> None:
+    """The diff alone (or the receipt as JSON) on stdout, a summary for people on stderr."""
+    if as_json:
+        print(result.receipt.model_dump_json(indent=2))
+    else:
+        print_patch(result.patch)
+    _print_summary(result)
+
+
+def print_patch(patch: bytes) -> None:
+    """The exact bytes; on a terminal without escape sequences, and coloured."""
+    if not patch:
+        return
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(patch)
+        sys.stdout.buffer.flush()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in plain(patch_text(patch)).splitlines():
+        console.print(Text(line, style=_diff_style(line)), soft_wrap=True)
+
+
+def _diff_style(line: str) -> str:
+    if line.startswith(("diff ", "--- ", "+++ ", "index ")):
+        return "bold"
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+
+
+def _print_summary(result: RepairResult) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=sys.stderr, highlight=False)
+    for line, style in _summary_lines(result):
+        console.print(Text(line, style=style), soft_wrap=not console.is_terminal)
+
+
+def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
+    receipt = result.receipt
+    counts = receipt.counts
+    work = (
+        f"{counts.candidates_executed} candidates, {counts.tests_run} tests, {counts.seconds:.1f} s, "
+        f"sandbox {receipt.sandbox.name}"
+    )
+    if result.outcome is Outcome.REPAIRED:
+        passed = f"{receipt.regression_passed} of {receipt.regression_tests}"
+        targets = len(receipt.targets)
+        lines = [
+            (f"Repaired. {one_line(receipt.thought)}", "green bold"),
+            (
+                f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now; {passed} that "
+                "passed before still do, in a cold run of the whole suite.",
+                "",
+            ),
+        ]
+    else:
+        lines = [(f"No patch: {one_line(result.reason)}.", "yellow bold")]
+    lines += [(f"Set aside ({c.role.value}): {one_line(c.test)}", "yellow") for c in receipt.set_aside[:3]]
+    lines += [(work, "dim"), (f"The evidence: treemend show {result.run}", "dim")]
+    return lines
+
+
+def print_receipt(receipt: Receipt, *, as_json: bool) -> None:
+    if as_json:
+        print(receipt.model_dump_json(indent=2))
+        return
+    text = plain(render_markdown(receipt))
+    if not sys.stdout.isatty():
+        print(text, end="")
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+def print_runs(runs: Sequence[Run], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_run_row(run) for run in runs], indent=2))
+        return
+    if not runs:
+        print("No runs yet. Begin with: treemend demo", file=sys.stderr)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("run", "begun", "outcome", "repository"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for run in runs:
+        row = _run_row(run)
+        table.add_row(row["run"], row["begun"], row["outcome"], one_line(row["repository"]))
+    Console(highlight=False).print(table)
+
+
+def _run_row(run: Run) -> dict[str, str]:
+    return {
+        "run": run.id,
+        "begun": run.created_at.isoformat(timespec="seconds"),
+        "outcome": run.outcome.value if run.outcome else "not ended",
+        "repository": run.task.repo,
+        "reason": run.reason,
+    }
+
+
+def write_output(result: RepairResult, folder: Path) -> None:
+    """Write receipt.json, receipt.md and, where there is one, patch.diff. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "receipt.json").write_text(result.receipt.model_dump_json(indent=2) + "\n")
+        (folder / "receipt.md").write_text(render_markdown(result.receipt))
+        if result.patch:
+            (folder / "patch.diff").write_bytes(result.patch)
+    except OSError as error:
+        raise UsageError(
+            f"The results can't be written to {folder}: {error.strerror}.",
+            mend=f"They are kept: treemend show {result.run}; give --output a folder to write to.",
+        ) from error

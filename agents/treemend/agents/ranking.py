@@ -1,0 +1,42 @@
+"""The choice among plausible candidates, and the verdict of record."""
+
+from __future__ import annotations
+
+from treemend.agents.evaluation import Evaluator
+from treemend.agents.exploration import Exploration
+from treemend.agents.run_context import RunContext
+from treemend.store.records import Candidate, RankedCandidate
+from treemend.tools.patches import edit_lines
+from treemend.verify.selection import PassMatrix, RankInput, Selector, rank
+
+CONFIRMATIONS_MAX = 5
+
+
+async def decide(
+    context: RunContext, exploration: Exploration, evaluator: Evaluator, selector: Selector
+) -> RankedCandidate | None:
+    """Rank the plausible candidates and confirm the best cold; the first that holds is the answer.
+
+    A candidate that the whole suite refuses stays in the ranking, marked; after five of them the run
+    has no answer.
+    """
+    candidates = exploration.plausible()
+    ranked = list(rank([_input(c) for c in candidates], _no_untrusted_tests(candidates), selector))
+    context.store.set_ranking(context.id, ranked)
+    by_seq = {candidate.seq: candidate for candidate in candidates}
+    for index, entry in enumerate(ranked[:CONFIRMATIONS_MAX]):
+        holds = (await evaluator.confirm(by_seq[entry.candidate])).plausible
+        ranked[index] = entry.model_copy(update={"confirmed": holds})
+        context.store.set_ranking(context.id, ranked)
+        if holds:
+            return ranked[index]
+    return None
+
+
+def _input(candidate: Candidate) -> RankInput:
+    return RankInput(candidate.seq, candidate.prior, edit_lines(candidate.patch))
+
+
+def _no_untrusted_tests(candidates: list[Candidate]) -> PassMatrix:
+    """The matrix with no columns: nobody writes reproducers or further tests yet."""
+    return PassMatrix(rows=tuple(() for _ in candidates))

@@ -1,0 +1,245 @@
+"""The evidence for a run's answer, as data: what was seen, tried, chosen and left unchecked."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from treemend.agents.repeat import fix_command
+from treemend.agents.run_context import RunContext
+from treemend.store.database import Store
+from treemend.store.records import (
+    UNTOUCHED,
+    Candidate,
+    Execution,
+    Outcome,
+    RankedCandidate,
+    Record,
+    Run,
+    TestCase,
+    TestRole,
+    Thought,
+)
+
+ALTERNATIVES_MAX = 10
+TESTS_MAX = 200
+NO_UNTRUSTED_TESTS = (
+    "There are no reproducers and no generated tests yet, so the matrix has no columns (M = 0) and the "
+    "posterior says nothing: the ties decided, that is the prior, then nearness to the group's medoid, "
+    "then the smaller diff."
+)
+SHARED_PROCESS = (
+    "The code under test ran in one process with pytest and the reporter, so these outcomes are no proof "
+    "against a patch that knows the judge."
+)
+
+
+class TestChange(Record):
+    """One test before the patch and after it, with the last message it failed with before."""
+
+    __test__ = False
+
+    test: str
+    role: TestRole
+    before: str
+    after: str
+    message: str = ""
+
+
+class Alternative(Record):
+    """Another plausible candidate, with the thought behind it."""
+
+    candidate: int
+    rank: int
+    group: int
+    thought: str
+    patch: str
+    refused_by_suite: bool
+
+
+class Counts(Record):
+    """How much was done; `until_plausible` counts the candidates executed up to the first plausible one."""
+
+    thoughts: int
+    candidates_executed: int
+    duplicates: int
+    plausible: int
+    until_plausible: int | None
+    tests_run: int
+    seconds: float
+
+
+class SandboxUsed(Record):
+    """Which mechanism confined the code under test, and what it leaves open."""
+
+    name: str
+    not_covered: tuple[str, ...]
+
+
+class Receipt(Record):
+    """Everything behind one answer. `patch` is "" where there is none; it is text with undecodable bytes
+    escaped as Python's "backslashreplace" does, and the exact bytes are the run's `patch`."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    treemend: str
+    outcome: Outcome
+    reason: str
+    repo: str
+    tree_digest: str
+    issue: str
+    patch: str
+    thought: str
+    targets: tuple[TestChange, ...]
+    regression_tests: int
+    regression_passed: int
+    set_aside: tuple[TestChange, ...]
+    ranking_note: str
+    ranking: tuple[RankedCandidate, ...]
+    alternatives: tuple[Alternative, ...]
+    notes: tuple[str, ...]
+    sandbox: SandboxUsed
+    shared_process: str = SHARED_PROCESS
+    counts: Counts
+    strategy: str
+    seed: int
+    command: str
+
+
+def write_receipt(context: RunContext, outcome: Outcome, reason: str) -> Receipt:
+    """Build the receipt from the run's rows and keep it in the store."""
+    sandbox = SandboxUsed(name=context.sandbox.name, not_covered=context.sandbox.not_covered)
+    receipt = build_receipt(context.store, context.run, outcome, reason, sandbox, context.elapsed_s())
+    context.store.put_blob(context.id, "receipt", receipt.model_dump_json().encode())
+    return receipt
+
+
+def read_receipt(store: Store, run: Run) -> Receipt | None:
+    """The receipt of a run that has ended."""
+    data = store.get_blob(run.id, "receipt")
+    return None if data is None else Receipt.model_validate_json(data)
+
+
+def answer_of(store: Store, run: Run) -> Candidate | None:
+    """The candidate that a run answers with, None where it has no patch."""
+    ranked = [entry for entry in store.ranking(run.id) if entry.confirmed]
+    if not ranked:
+        return None
+    return next(c for c in store.candidates(run.id) if c.seq == ranked[0].candidate)
+
+
+def build_receipt(
+    store: Store, run: Run, outcome: Outcome, reason: str, sandbox: SandboxUsed, seconds: float
+) -> Receipt:
+    answer = answer_of(store, run)
+    thoughts = {thought.seq: thought for thought in store.thoughts(run.id)}
+    candidates = {candidate.seq: candidate for candidate in store.candidates(run.id)}
+    cases = store.test_cases(run.id)
+    before = _last_by_test(store.executions(run.id, candidate=UNTOUCHED))
+    after = _last_by_test(store.executions(run.id, candidate=answer.seq)) if answer else {}
+    regression = [case.id for case in cases if case.role is TestRole.REGRESSION]
+    tree = json.loads(store.get_blob(run.id, "tree") or b"{}")
+    ranking = store.ranking(run.id)
+    return Receipt(
+        run=run.id,
+        treemend=run.treemend_version,
+        outcome=outcome,
+        reason=reason,
+        repo=run.task.repo,
+        tree_digest=str(tree.get("digest", "")),
+        issue=run.task.symptom.issue,
+        patch=patch_text(answer.patch) if answer else "",
+        thought=_thought_text(answer, thoughts) if answer else "",
+        targets=_changes(cases, TestRole.TARGET, before, after),
+        regression_tests=len(regression),
+        regression_passed=sum(after[t].outcome == "passed" for t in regression if t in after),
+        set_aside=(
+            *_changes(cases, TestRole.FLAKY, before, after),
+            *_changes(cases, TestRole.FAILED_BEFORE, before, after),
+        )[:TESTS_MAX],
+        ranking_note=NO_UNTRUSTED_TESTS if ranking else "",
+        ranking=tuple(ranking),
+        alternatives=_alternatives(ranking, answer, candidates, thoughts),
+        notes=tuple(map(str, tree.get("notes", ()))),
+        sandbox=sandbox,
+        counts=_counts(store, run, candidates, seconds),
+        strategy=run.task.strategy,
+        seed=run.task.seed,
+        command=fix_command(run.task),
+    )
+
+
+def patch_text(patch: bytes) -> str:
+    return patch.decode("utf-8", "backslashreplace")
+
+
+def _last_by_test(executions: list[Execution]) -> dict[str, Execution]:
+    return {execution.test: execution for execution in sorted(executions, key=lambda e: e.attempt)}
+
+
+def _thought_text(candidate: Candidate, thoughts: dict[int, Thought]) -> str:
+    """The path of thoughts that led to a candidate, as sentences."""
+    sentences: list[str] = []
+    at = candidate.thought
+    while at:
+        sentences.append(thoughts[at].text)
+        at = thoughts[at].parent
+    return " ".join(reversed(sentences))
+
+
+def _changes(
+    cases: list[TestCase],
+    role: TestRole,
+    before: dict[str, Execution],
+    after: dict[str, Execution],
+) -> tuple[TestChange, ...]:
+    return tuple(
+        TestChange(
+            test=case.id,
+            role=role,
+            before=_seen(before, case.id),
+            after=_seen(after, case.id),
+            message=before[case.id].message if case.id in before else "",
+        )
+        for case in cases
+        if case.role is role
+    )
+
+
+def _seen(executions: dict[str, Execution], test: str) -> str:
+    return executions[test].outcome.value if test in executions else "not run"
+
+
+def _alternatives(
+    ranking: list[RankedCandidate],
+    answer: Candidate | None,
+    candidates: dict[int, Candidate],
+    thoughts: dict[int, Thought],
+) -> tuple[Alternative, ...]:
+    others = [entry for entry in ranking if answer is None or entry.candidate != answer.seq]
+    return tuple(
+        Alternative(
+            candidate=entry.candidate,
+            rank=entry.rank,
+            group=entry.group,
+            thought=_thought_text(candidates[entry.candidate], thoughts),
+            patch=patch_text(candidates[entry.candidate].patch),
+            refused_by_suite=entry.confirmed is False,
+        )
+        for entry in others[:ALTERNATIVES_MAX]
+    )
+
+
+def _counts(store: Store, run: Run, candidates: dict[int, Candidate], seconds: float) -> Counts:
+    verdicts = store.verdicts(run.id)
+    executed = [v for v in verdicts if candidates[v.candidate].duplicate_of is None]
+    plausible = [number for number, verdict in enumerate(executed, 1) if verdict.plausible]
+    return Counts(
+        thoughts=len(store.thoughts(run.id)),
+        candidates_executed=len(executed),
+        duplicates=len(verdicts) - len(executed),
+        plausible=len(plausible),
+        until_plausible=plausible[0] if plausible else None,
+        tests_run=sum(spend.tests_run for spend in store.spend(run.id)),
+        seconds=round(seconds, 2),
+    )

@@ -1,0 +1,110 @@
+"""A receipt for people to read, in Markdown. Everything that came from outside stands quoted in it."""
+
+from __future__ import annotations
+
+import re
+
+from treemend.agents.receipt import Alternative, Receipt, TestChange
+from treemend.store.records import Outcome
+
+LISTED_MAX = 20
+BACKTICKS = re.compile(r"`+")
+
+
+def render_markdown(receipt: Receipt) -> str:
+    """The whole receipt; ends with a newline."""
+    sections = [
+        f"# treemend: {receipt.outcome.value}",
+        _answer(receipt),
+        _tests(receipt),
+        _ranking(receipt),
+        _circumstances(receipt),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _answer(receipt: Receipt) -> str:
+    if receipt.outcome is not Outcome.REPAIRED:
+        return f"No patch: {receipt.reason}."
+    return f"{receipt.thought}\n\n{_fenced(receipt.patch, 'diff')}"
+
+
+def _tests(receipt: Receipt) -> str:
+    lines = ["## Tests"]
+    if receipt.targets:
+        lines += ["", "| target test | before | after |", "|---|---|---|"]
+        lines += [_row(change) for change in receipt.targets[:LISTED_MAX]]
+        lines += _more(len(receipt.targets))
+    if receipt.outcome is Outcome.REPAIRED:
+        total, passed = receipt.regression_tests, receipt.regression_passed
+        lines += [
+            "",
+            f"{passed} of {total} tests that passed before pass with the patch, run cold.",
+        ]
+    for change in receipt.set_aside[:LISTED_MAX]:
+        lines += ["", f"Set aside ({change.role.value}): {_code(change.test)}"]
+    lines += _more(len(receipt.set_aside))
+    return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def _row(change: TestChange) -> str:
+    return f"| {_code(change.test)} | {change.before} | {change.after} |"
+
+
+def _more(count: int) -> list[str]:
+    return ["", f"and {count - LISTED_MAX} more"] if count > LISTED_MAX else []
+
+
+def _ranking(receipt: Receipt) -> str:
+    if not receipt.ranking:
+        return ""
+    groups = len({entry.group for entry in receipt.ranking})
+    lines = [
+        "## Ranking",
+        "",
+        f"{len(receipt.ranking)} plausible candidates in {groups} "
+        f"{'group' if groups == 1 else 'groups'}. {receipt.ranking_note}",
+    ]
+    for alternative in receipt.alternatives:
+        lines += ["", _alternative(alternative)]
+    return "\n".join(lines)
+
+
+def _alternative(alternative: Alternative) -> str:
+    refused = ", refused by the whole suite" if alternative.refused_by_suite else ""
+    head = f"<details><summary>Rank {alternative.rank}{refused}</summary>"
+    body = f"{alternative.thought}\n\n{_fenced(alternative.patch, 'diff')}"
+    return f"{head}\n\n{body}\n\n</details>"
+
+
+def _circumstances(receipt: Receipt) -> str:
+    counts = receipt.counts
+    lines = [
+        "## How it was found",
+        "",
+        f"- {counts.candidates_executed} candidates executed ({counts.duplicates} duplicates inherited "
+        f"their verdict), {counts.plausible} plausible, {counts.tests_run} tests run, "
+        f"{counts.seconds:g} s, strategy {receipt.strategy}, seed {receipt.seed}",
+        f"- sandbox: {receipt.sandbox.name}",
+        *[f"  - not covered: {sentence}" for sentence in receipt.sandbox.not_covered],
+        f"- {receipt.shared_process}",
+        *[f"- {note}" for note in receipt.notes],
+        f"- tree {receipt.tree_digest[:16]}, run {receipt.run}, treemend {receipt.treemend}",
+        "",
+        "Repeat it with",
+        "",
+        _fenced(receipt.command, "sh"),
+    ]
+    return "\n".join(lines)
+
+
+def _fenced(text: str, language: str) -> str:
+    longest = max((len(run) for run in BACKTICKS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def _code(text: str) -> str:
+    longest = max((len(run) for run in BACKTICKS.findall(text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence}{text}{fence}".replace("|", "\\|").replace("\n", " ")

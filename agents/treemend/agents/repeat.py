@@ -1,0 +1,36 @@
+"""The command line that repeats a task."""
+
+from __future__ import annotations
+
+import shlex
+
+from treemend.store.records import Budget, Task
+
+
+def fix_command(task: Task) -> str:
+    """What the user typed, else the `treemend fix` that does the same."""
+    return shlex.join(task.command or ("treemend", "fix", *_options(task)))
+
+
+def _options(task: Task) -> list[str]:
+    symptom, budget, usual = task.symptom, task.budget, Budget()
+    options = [] if not symptom.issue else [symptom.issue]
+    options += ["--repo", task.repo]
+    for test in symptom.failing_tests:
+        options += ["--failing-test", test]
+    for path in task.only:
+        options += ["--only", path]
+    values = {
+        "--test-cmd": task.test_command,
+        "--python": task.python,
+        "--commit": task.commit,
+        "--strategy": task.strategy if task.strategy != "mcts" else "",
+        "--seed": str(task.seed) if task.seed else "",
+        "--time": f"{budget.time_s:g}" if budget.time_s not in (None, usual.time_s) else "",
+        "--candidates": str(budget.candidates) if budget.candidates else "",
+        "--after": str(budget.after) if budget.after != usual.after else "",
+        "--sandbox": task.sandbox if task.sandbox != "auto" else "",
+    }
+    for name, value in values.items():
+        options += [name, value] if value else []
+    return options

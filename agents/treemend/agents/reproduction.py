@@ -1,0 +1,216 @@
+"""The untouched tree: what fails there, where its lines run, and whether it fails every time."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from treemend.agents.progress import Noted
+from treemend.agents.run_context import RunContext, messages_of
+from treemend.store.errors import UsageError
+from treemend.store.records import TestCase, TestOrigin
+from treemend.verify.baseline import Baseline, classify, failing_tests, nearest_passing
+from treemend.verify.runner import TestReport, TestRequest
+
+FIRST_LIMIT_S = 60.0
+TRACED_PASSING_MAX = 400
+REPEATS = 3
+HANG_LIMIT_S = 5.0
+BARE_SUITE_S_MAX = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All runs on the untouched tree: the whole suite, a traced part of it, and the repeats of failures.
+
+    `load_plugins` says whether the suite needs the plugins of its environment.
+    """
+
+    suite: TestReport
+    load_plugins: bool
+    traced: TestReport
+    repeats: tuple[TestReport, ...]
+    named: frozenset[str]
+
+    @property
+    def baseline(self) -> Baseline:
+        return classify([self.suite, self.traced, *self.repeats], self.named)
+
+
+@dataclass(frozen=True, slots=True)
+class NotReproduced:
+    """Why the symptom can't be shown on this tree; a result, not an error."""
+
+    reason: str
+
+
+async def observe_suite(context: RunContext) -> TestReport:
+    """Run the whole suite once. Raises UsageError where there is nothing to run."""
+    report = await context.observe("suite", 1, TestRequest(limit_s=_limit_s(context)))
+    if report.foreign_modules:
+        names = ", ".join(report.foreign_modules[:3])
+        raise UsageError(
+            f"The tests import {names} from the checkout itself, not from the copy that is repaired.",
+            mend="Install bubblewrap, which places the copy at the checkout's path, "
+            "or give --python an environment without an editable install of it.",
+        )
+    return report
+
+
+def check_suite(report: TestReport) -> NotReproduced | None:
+    """Whether the suite can say anything at all.
+
+    Raises:
+        UsageError: there are no tests, or pytest itself refuses its options.
+    """
+    if report.results:
+        return None
+    if report.collection_errors:
+        shown = dict(list(report.collection_errors.items())[:3])
+        return NotReproduced(f"the suite does not import: {messages_of(shown)}")
+    if report.collected is None:
+        last = report.output.strip().splitlines()[-1:] or [""]
+        if "has no pytest" in report.problem:
+            raise UsageError(
+                f"{report.problem}.", mend="Give --python the interpreter that the tests run with."
+            )
+        return NotReproduced(f"the suite does not run: {report.problem}: {last[0]}")
+    raise UsageError(
+        "There are no tests to run.",
+        mend="Give --test-cmd the pytest command that finds them, or --repo the folder that has them.",
+    )
+
+
+def resolve_named(wanted: Sequence[str], report: TestReport) -> frozenset[str]:
+    """The collected test ids that the user's ids stand for: exact, a test's parameters, a class, a file.
+
+    Raises:
+        UsageError: an id names no test of the suite.
+    """
+    known = list(report.results)
+    found: list[str] = []
+    for name in wanted:
+        name = name.removeprefix("./")
+        matches = [test for test in known if _stands_for(name, test)]
+        if not matches:
+            raise _unknown_test(name, known, report)
+        found += matches
+    return frozenset(found)
+
+
+def _stands_for(name: str, test: str) -> bool:
+    return test == name or test.startswith((name + "[", name + "::"))
+
+
+def _unknown_test(name: str, known: Sequence[str], report: TestReport) -> UsageError:
+    error = report.collection_errors.get(name.split("::")[0])
+    if error is not None:
+        return UsageError(
+            f"{name} can't be collected: {error.strip().splitlines()[-1]}",
+            mend="Make its module import, or give --python the interpreter that the tests run with.",
+        )
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return UsageError(
+        f"There is no test {name} in this suite.{hint}",
+        mend="List the ids with `python -m pytest --collect-only -q`.",
+    )
+
+
+async def needs_plugins(context: RunContext, suite: TestReport) -> bool:
+    """Whether the suite gives other outcomes without the installed plugins, whose import would be paid
+    for each candidate. A long suite isn't run twice to find out."""
+    if suite.wall_s > BARE_SUITE_S_MAX:
+        return True
+    request = TestRequest(limit_s=_limit_s(context), limits_s=_hangs(suite), load_plugins=False)
+    bare = await context.observe("bare", 2, request)
+    return _outcomes(bare) != _outcomes(suite)
+
+
+def _outcomes(report: TestReport) -> dict[str, str]:
+    return {test: result.outcome.value for test, result in report.results.items()}
+
+
+async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bool) -> TestReport:
+    """Run the failing tests, and the passing ones nearest to them, with their lines recorded."""
+    failing = failing_tests(suite)
+    request = TestRequest(
+        tests=(*failing, *nearest_passing(suite, failing, TRACED_PASSING_MAX)),
+        coverage=True,
+        limit_s=_limit_s(context),
+        limits_s=_hangs(suite),
+        load_plugins=load_plugins,
+    )
+    return await context.observe("traced", 3, request)
+
+
+async def observe_repeats(
+    context: RunContext, suite: TestReport, load_plugins: bool
+) -> tuple[TestReport, ...]:
+    """Run what failed again and again, in another order and under other hash seeds.
+
+    A test that hung has shown it twice by now, which is taken as constant.
+    """
+    failing = tuple(test for test in failing_tests(suite) if test not in _hangs(suite))
+    reports = []
+    for number in range(1, REPEATS + 1) if failing else ():
+        request = TestRequest(
+            tests=failing[::-1] if number % 2 else failing,
+            limit_s=_limit_s(context),
+            hash_seed=number,
+            load_plugins=load_plugins,
+        )
+        reports.append(await context.observe(f"repeat-{number}", 3 + number, request))
+    return tuple(reports)
+
+
+def _limit_s(context: RunContext) -> float:
+    """The time limit of a test that was never timed before."""
+    task = context.task
+    if task.test_timeout_s is not None:
+        return task.test_timeout_s
+    budget_s = task.budget.time_s
+    return FIRST_LIMIT_S if budget_s is None else min(FIRST_LIMIT_S, max(5.0, budget_s / 10))
+
+
+def _hangs(suite: TestReport) -> dict[str, float]:
+    hung = (test for test, result in suite.results.items() if result.outcome == "timeout")
+    return dict.fromkeys(hung, HANG_LIMIT_S)
+
+
+def confirm_symptom(context: RunContext, observation: Observation) -> NotReproduced | None:
+    """Record each test's role; say why there is nothing to repair, where that is so."""
+    baseline = observation.baseline
+    context.store.add_test_cases(context.id, _cases(baseline, observation.named))
+    for test in baseline.flaky:
+        context.listener(Noted(f"flaky, set aside: {test}"))
+    if baseline.passing_named:
+        runs = 2 + len(observation.repeats) if observation.repeats else 2
+        context.listener(Noted(f"passes already: {', '.join(baseline.passing_named)} ({runs} runs)"))
+    if baseline.targets:
+        return None
+    return NotReproduced(_why_nothing_fails(baseline, observation))
+
+
+def _why_nothing_fails(baseline: Baseline, observation: Observation) -> str:
+    named_flaky = [test for test in baseline.flaky if test in observation.named]
+    flaky = named_flaky or (list(baseline.flaky) if not observation.named else [])
+    if flaky:
+        return f"flaky, fails only sometimes on the untouched tree: {', '.join(flaky)}"
+    if baseline.passing_named:
+        return f"already fixed here: {', '.join(baseline.passing_named)} passes on the untouched tree"
+    if observation.named:
+        named = ", ".join(sorted(observation.named))
+        return f"{named} neither passes nor fails on the untouched tree (skipped or expected to fail)"
+    if observation.suite.collection_errors:
+        shown = dict(list(observation.suite.collection_errors.items())[:3])
+        return f"no test fails, and some do not import: {messages_of(shown)}"
+    return f"all {len(baseline.regression)} tests pass on the untouched tree"
+
+
+def _cases(baseline: Baseline, named: frozenset[str]) -> list[TestCase]:
+    return [
+        TestCase(id=test, origin=TestOrigin.USER if test in named else TestOrigin.SUITE, role=role)
+        for test, role in sorted(baseline.roles().items())
+    ]

@@ -1,0 +1,94 @@
+"""What the steps of a run share: the run itself and the services wired to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from treemend.agents.progress import Listener, ignore
+from treemend.store.database import Store
+from treemend.store.records import UNTOUCHED, Execution, Run, RunId, Spend, Task
+from treemend.verify.runner import TestReport, TestRequest, TestRunner
+from treemend.verify.sandbox import Sandbox
+
+REPORT = TypeAdapter(TestReport)
+MESSAGE_CHARS_MAX = 1000
+
+
+@dataclass
+class RunContext:
+    """One run at work in this process.
+
+    Attributes:
+        folder: The run's own folder in the state folder; it goes when the run has ended.
+        runner: Runs tests of the private tree; usable from the end of the prepare step on.
+    """
+
+    store: Store
+    run: Run
+    folder: Path
+    sandbox: Sandbox
+    runner: TestRunner
+    listener: Listener = ignore
+    started: float = field(default_factory=time.monotonic)
+    spent_before_s: float = 0.0
+    tests_run: int = 0
+
+    @property
+    def task(self) -> Task:
+        return self.run.task
+
+    @property
+    def id(self) -> RunId:
+        return self.run.id
+
+    @property
+    def tree(self) -> Path:
+        return self.folder / "tree"
+
+    def elapsed_s(self) -> float:
+        """Seconds of work on this run, over all the processes that worked on it."""
+        return self.spent_before_s + time.monotonic() - self.started
+
+    async def run_tests(self, request: TestRequest) -> TestReport:
+        report = await self.runner.run(request)
+        self.tests_run += len(report.results)
+        return report
+
+    async def observe(self, name: str, attempt: int, request: TestRequest) -> TestReport:
+        """Run tests on the untouched tree, once: a step that runs again gets the recorded report."""
+        recorded = self.store.get_blob(self.id, name)
+        if recorded is None:
+            report = await self.run_tests(request)
+            self.store.put_blob(self.id, name, REPORT.dump_json(report))
+        else:
+            report = REPORT.validate_json(recorded)
+        spend = Spend(
+            step=name, purpose="untouched tree", wall_s=report.wall_s, tests_run=len(report.results)
+        )
+        self.store.add_executions(self.id, executions_of(report, UNTOUCHED, attempt), spend)
+        return report
+
+
+def executions_of(report: TestReport, candidate: int, attempt: int) -> list[Execution]:
+    """The rows of the passing matrix that a report gives."""
+    return [
+        Execution(
+            candidate=candidate,
+            attempt=attempt,
+            test=test,
+            outcome=result.outcome,
+            duration_s=result.duration_s,
+            message=result.message[:MESSAGE_CHARS_MAX],
+        )
+        for test, result in report.results.items()
+    ]
+
+
+def messages_of(reports: Mapping[str, str]) -> str:
+    """A few messages by what they are about, for an error shown to people."""
+    return "; ".join(f"{name}: {text.strip().splitlines()[-1]}" for name, text in reports.items())

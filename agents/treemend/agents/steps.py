@@ -1,0 +1,187 @@
+"""The steps of a run, as the graph's nodes call them.
+
+Each step may run again after a crash: what it did is rows, and it looks for them first. What a step
+needs of an earlier one it reads from the store, so a resumed process can begin at any of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from treemend.agents.evaluation import Evaluator
+from treemend.agents.exploration import Exploration
+from treemend.agents.planning import Plan, make_plan
+from treemend.agents.policy import Policy
+from treemend.agents.progress import Noted, PhaseStarted
+from treemend.agents.ranking import decide
+from treemend.agents.receipt import write_receipt
+from treemend.agents.reproduction import (
+    NotReproduced,
+    Observation,
+    check_suite,
+    confirm_symptom,
+    needs_plugins,
+    observe_lines,
+    observe_repeats,
+    observe_suite,
+    resolve_named,
+)
+from treemend.agents.run_context import RunContext
+from treemend.agents.state import GRAPH_VERSION, GraphState
+from treemend.store.errors import StoreError
+from treemend.store.records import Outcome
+from treemend.tools.worktree import make_private_tree
+from treemend.verify.selection import Selector
+
+MakePolicy = Callable[[Plan], Policy]
+NOT_REPRODUCED = "not reproduced"
+
+
+@dataclass
+class _Search:
+    plan: Plan
+    evaluator: Evaluator
+    exploration: Exploration
+
+
+class Steps:
+    """The work of each node, over one run's context."""
+
+    def __init__(self, context: RunContext, make_policy: MakePolicy, selector: Selector) -> None:
+        self._context = context
+        self._make_policy = make_policy
+        self._selector = selector
+        self._search: _Search | None = None
+
+    async def prepare(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("prepare", self._context.task.repo))
+        await asyncio.to_thread(self._copy_tree)
+        return {"run_id": self._context.id, "graph_version": GRAPH_VERSION}
+
+    def _copy_tree(self) -> None:
+        context = self._context
+        recorded = context.store.get_blob(context.id, "tree")
+        if recorded is not None:
+            if not context.tree.is_dir():
+                raise StoreError(
+                    f"The private tree of run {context.id} is gone from {context.folder}.",
+                    mend="Start the run anew with `treemend fix`.",
+                )
+            return
+        shutil.rmtree(context.tree, ignore_errors=True)
+        context.folder.mkdir(parents=True, exist_ok=True)
+        from pathlib import Path
+
+        made = make_private_tree(Path(context.task.repo), context.tree, commit=context.task.commit)
+        facts = {"digest": made.digest, "files": len(made.files), "notes": list(made.notes)}
+        context.store.put_blob(context.id, "tree", json.dumps(facts).encode())
+        for note in made.notes:
+            context.listener(Noted(note))
+
+    async def localize(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("localize", "running the suite on the untouched tree"))
+        suite = await observe_suite(self._context)
+        trouble = check_suite(suite)
+        if trouble is not None:
+            return self._end(trouble)
+        resolve_named(self._context.task.symptom.failing_tests, suite)
+        await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
+        return {}
+
+    async def reproduce(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("reproduce", "repeating what failed"))
+        trouble = confirm_symptom(self._context, await self._observation())
+        return {} if trouble is None else self._end(trouble)
+
+    def _end(self, trouble: NotReproduced) -> GraphState:
+        self._context.store.put_blob(self._context.id, "reason", trouble.reason.encode())
+        return {"ended": NOT_REPRODUCED}
+
+    async def plan(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("plan", "thinking of causes"))
+        search = await self._searching()
+        for path, reason in search.plan.refused.items():
+            self._context.listener(Noted(f"not edited: {path}: {reason}"))
+        self._context.listener(PhaseStarted("search", search.plan.summary))
+        return {}
+
+    async def select(self, state: GraphState) -> GraphState:
+        return (await self._searching()).exploration.select(state)
+
+    async def expand(self, state: GraphState) -> GraphState:
+        await (await self._searching()).exploration.expand(state)
+        return {}
+
+    async def realize(self, state: GraphState) -> GraphState:
+        await (await self._searching()).exploration.realize(state)
+        return {}
+
+    async def evaluate(self, state: GraphState) -> GraphState:
+        await (await self._searching()).exploration.evaluate(state)
+        return {}
+
+    async def backpropagate(self, state: GraphState) -> GraphState:
+        (await self._searching()).exploration.backpropagate(state)
+        return {}
+
+    async def rank(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
+        search = await self._searching()
+        await decide(self._context, search.exploration, search.evaluator, self._selector)
+        return {}
+
+    async def report(self, state: GraphState) -> GraphState:
+        self._context.listener(PhaseStarted("report"))
+        outcome, reason = self._outcome(state)
+        write_receipt(self._context, outcome, reason)
+        self._context.store.finish_run(self._context.id, outcome, reason)
+        return {}
+
+    def _outcome(self, state: GraphState) -> tuple[Outcome, str]:
+        store, run_id = self._context.store, self._context.id
+        if state.get("ended") == NOT_REPRODUCED:
+            return Outcome.NOT_REPRODUCED, (store.get_blob(run_id, "reason") or b"").decode()
+        if any(entry.confirmed for entry in store.ranking(run_id)):
+            return Outcome.REPAIRED, ""
+        executed = sum(c.duplicate_of is None for c in store.candidates(run_id))
+        why = _why_ended(state.get("ended", ""), executed)
+        if executed == 0 and state.get("ended") == "time":
+            return Outcome.BUDGET_SPENT, why
+        if store.ranking(run_id):
+            why = "the whole suite refused every candidate that the nearer tests let through"
+        return Outcome.NOTHING_PLAUSIBLE, why
+
+    async def _observation(self) -> Observation:
+        suite = await observe_suite(self._context)
+        load_plugins = await needs_plugins(self._context, suite)
+        return Observation(
+            suite=suite,
+            load_plugins=load_plugins,
+            traced=await observe_lines(self._context, suite, load_plugins),
+            repeats=await observe_repeats(self._context, suite, load_plugins),
+            named=resolve_named(self._context.task.symptom.failing_tests, suite),
+        )
+
+    async def _searching(self) -> _Search:
+        if self._search is None:
+            observation = await self._observation()
+            plan = make_plan(self._context, observation)
+            evaluator = Evaluator(self._context, observation, plan.sources)
+            policy = self._make_policy(plan)
+            exploration = Exploration(self._context, policy, evaluator)
+            await exploration.restore()
+            self._search = _Search(plan, evaluator, exploration)
+        return self._search
+
+
+def _why_ended(ended: str, executed: int) -> str:
+    limits = {
+        "time": "the time was spent",
+        "candidates": "the number of candidates was reached",
+        "nothing left to try": "every change that the policy could think of was tried",
+    }
+    return f"{limits.get(ended, ended)}; {executed} candidates were executed, none is plausible"

@@ -1,0 +1,147 @@
+"""The composition root: from a task to a running graph. It alone names implementations."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treemend.agents.planning import Plan
+from treemend.agents.policy import Policy
+from treemend.agents.progress import Listener
+from treemend.agents.run_context import RunContext
+from treemend.agents.state import GRAPH_VERSION, GraphState
+from treemend.agents.steps import Steps
+from treemend.agents.template_policy import TemplatePolicy
+from treemend.store.database import Store
+from treemend.store.errors import StoreError, UsageError
+from treemend.store.records import Outcome, Run, RunId, Task
+from treemend.store.state import state_folder
+from treemend.verify.b4 import B4
+from treemend.verify.interpreter import find_interpreter
+from treemend.verify.pytest_runner import PytestRunner, pytest_arguments
+from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+RECURSION_LIMIT = 10_000_000
+"""LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
+
+
+def new_run(store: Store, task: Task) -> Run:
+    """Give a task a run of its own and record it."""
+    run = Run(
+        id=RunId(secrets.token_hex(4)),
+        task=task,
+        created_at=datetime.now(UTC),
+        graph_version=GRAPH_VERSION,
+        treemend_version=version("treemend"),
+    )
+    store.create_run(run)
+    return run
+
+
+async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
+    """Work on a run until it has an outcome, from wherever it stands.
+
+    Cancelling leaves it resumable. Returns the run as recorded at its end.
+
+    Raises:
+        UsageError: the task can't be worked on (the run is then recorded as failed).
+        StoreError: the run was made by another version of the graph, or someone else works on it.
+        SandboxUnavailableError: nothing here can confine the tests.
+    """
+    if run.graph_version != GRAPH_VERSION:
+        raise StoreError(
+            f"Run {run.id} was begun by treemend {run.treemend_version}, whose steps differ.",
+            mend="Start it anew with `treemend fix`, or resume it with that version.",
+        )
+    if run.outcome is not None:
+        return run
+    with store.claim(run.id):
+        try:
+            await _work(store, run, listener)
+        except UsageError as error:
+            store.finish_run(run.id, Outcome.FAILED, error.message)
+            _forget_folder(run)
+            raise
+    _forget_folder(run)
+    return store.get_run(run.id)
+
+
+async def _work(store: Store, run: Run, listener: Listener) -> None:
+    context = _context(store, run, listener)
+    steps = Steps(context, _template_policy(run.task.seed), B4())
+    context.folder.mkdir(parents=True, exist_ok=True)
+    from treemend.agents.graph import build_graph
+
+    async with _checkpointer(context.folder / "checkpoints.db") as saver:
+        graph = build_graph(steps, saver)
+        config: Any = {
+            "configurable": {"thread_id": run.id},
+            "recursion_limit": RECURSION_LIMIT,
+        }
+        begun = await saver.aget_tuple(config) is not None
+        first = None if begun else GraphState(run_id=run.id, graph_version=GRAPH_VERSION)
+        await graph.ainvoke(first, config, durability="sync")
+
+
+def _context(store: Store, run: Run, listener: Listener) -> RunContext:
+    task = run.task
+    sweep_leftovers()
+    sandbox = find_sandbox(task.sandbox)
+    folder = _folder(run)
+    runner = PytestRunner(
+        sandbox=sandbox,
+        interpreter=find_interpreter(task.python, Path(task.repo)),
+        tree=folder / "tree",
+        repo=Path(task.repo),
+        arguments=pytest_arguments(task.test_command),
+    )
+    spent = store.spend(run.id)
+    return RunContext(
+        store=store,
+        run=run,
+        folder=folder,
+        sandbox=sandbox,
+        runner=runner,
+        listener=listener,
+        spent_before_s=sum(spend.wall_s for spend in spent),
+        tests_run=sum(spend.tests_run for spend in spent),
+    )
+
+
+def _template_policy(seed: int) -> Any:
+    def make(plan: Plan) -> Policy:
+        return TemplatePolicy(plan.modules, plan.suspicion, seed)
+
+    return make
+
+
+@asynccontextmanager
+async def _checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
+    import aiosqlite
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    async with aiosqlite.connect(path) as connection:
+        # None: strict, nothing but plain values is revived from a checkpoint.
+        serializer = JsonPlusSerializer(allowed_msgpack_modules=None)
+        saver = AsyncSqliteSaver(connection, serde=serializer)
+        await saver.setup()
+        await connection.execute("PRAGMA synchronous=FULL")
+        yield saver
+
+
+def _folder(run: Run) -> Path:
+    return state_folder() / "runs" / run.id
+
+
+def _forget_folder(run: Run) -> None:
+    shutil.rmtree(_folder(run), ignore_errors=True)

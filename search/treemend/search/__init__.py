@@ -1,0 +1,1 @@
+"""What is worth trying next: pure functions over a tree of thoughts."""

@@ -1,0 +1,254 @@
+"""The nouns of the domain, as frozen values.
+
+This is all that `search` knows of the store, so it imports neither sqlmodel nor anything that does.
+A row is keyed by its run and a sequence number that the run's own steps give out (never the clock),
+so that a step that runs again finds its rows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NewType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RunId = NewType("RunId", str)
+UNTOUCHED = 0
+"""The candidate number under which executions on the untouched tree are recorded."""
+
+Strategy = Literal["mcts", "best-of-n"]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses fields it doesn't know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Frame(Record):
+    """One frame of a stack trace, outermost first where several are listed."""
+
+    path: str
+    line: int
+    function: str = ""
+
+
+class Symptom(Record):
+    """What the user sees go wrong; all empty means: whatever test fails."""
+
+    issue: str = ""
+    failing_tests: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    trace: str = ""
+
+
+class Budget(Record):
+    """Limits of one run; the first that is spent ends the search, and ranking still happens.
+
+    `after` is the number of candidates executed after the first plausible one.
+    """
+
+    time_s: float | None = Field(default=300.0, gt=0)
+    candidates: int | None = Field(default=None, ge=1)
+    after: int = Field(default=100, ge=0)
+
+
+class Task(Record):
+    """One repository with one symptom, and how to work on it. Paths are absolute.
+
+    `command` is what the user typed, for the receipt; it decides nothing.
+    """
+
+    repo: str
+    symptom: Symptom = Symptom()
+    only: tuple[str, ...] = ()
+    test_command: str = ""
+    python: str = ""
+    commit: str = ""
+    sandbox: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"
+    test_timeout_s: float | None = Field(default=None, gt=0)
+    strategy: Strategy = "mcts"
+    seed: int = 0
+    budget: Budget = Budget()
+    command: tuple[str, ...] = ()
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    REPAIRED = "repaired"
+    ABSTAINED = "abstained"
+    NOTHING_PLAUSIBLE = "nothing plausible"
+    BUDGET_SPENT = "budget spent before any candidate"
+    NOT_REPRODUCED = "cannot reproduce"
+    FAILED = "failed"
+
+
+class Run(Record):
+    """One attempt at a task. `outcome` is None while it runs or after it was interrupted."""
+
+    id: RunId
+    task: Task
+    created_at: datetime
+    graph_version: int
+    treemend_version: str
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+class Place(Record):
+    """A statement of the repository: `path` relative to its root, lines from 1."""
+
+    path: str
+    line: int
+    end_line: int
+    function: str = ""
+
+
+class Edit(Record):
+    """Replace characters `start` to `end` (offsets into the decoded file) by `text`."""
+
+    path: str
+    start: int = Field(ge=0)
+    end: int = Field(ge=0)
+    text: str
+
+
+class Thought(Record):
+    """A node of the thought tree: one or two sentences, and no code of its own.
+
+    `seq` is the node's number in the tree (the root is 0 and has no row). `prior` is normalized over
+    all siblings that the policy has in mind. `key` is the policy's own name for the thought.
+    """
+
+    seq: int
+    parent: int
+    depth: int
+    text: str
+    prior: float
+    key: str
+    place: Place | None = None
+    has_edit: bool = False
+
+
+class Candidate(Record):
+    """A thought realized as a patch of the untouched tree. `seq` counts from 1.
+
+    `prior` is the product of the priors on its path. `duplicate_of` is the candidate with the same
+    normalized syntax tree whose verdict this one inherits (UNTOUCHED: it changes nothing).
+    """
+
+    seq: int
+    thought: int
+    edits: tuple[Edit, ...]
+    patch: bytes
+    prior: float
+    duplicate_of: int | None = None
+
+
+class TestOrigin(StrEnum):
+    """Who wrote a test; only user and suite tests are trusted."""
+
+    __test__ = False  # not a test class of pytest's
+
+    USER = "user"
+    SUITE = "suite"
+    REPRODUCER = "reproducer"
+    GENERATED = "generated"
+
+
+class TestRole(StrEnum):
+    """What a test stands for in this run."""
+
+    __test__ = False  # not a test class of pytest's
+
+    TARGET = "target"
+    REGRESSION = "regression"
+    FLAKY = "flaky"
+    FAILED_BEFORE = "failed before"
+
+
+class TestCase(Record):
+    """A test by its id (for pytest: its node id)."""
+
+    __test__ = False  # not a test class of pytest's
+
+    id: str
+    origin: TestOrigin
+    role: TestRole
+
+
+class TestOutcome(StrEnum):
+    """What one run of one test gave."""
+
+    __test__ = False  # not a test class of pytest's
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"
+    XPASSED = "xpassed"
+    TIMEOUT = "timeout"
+    NOT_RUN = "not run"
+
+
+class Execution(Record):
+    """One run of one test on one candidate: a cell of the passing matrix.
+
+    `candidate` is UNTOUCHED for the tree as it came; `attempt` tells repeats apart.
+    """
+
+    candidate: int
+    attempt: int
+    test: str
+    outcome: TestOutcome
+    duration_s: float
+    message: str = ""
+
+
+class Verdict(Record):
+    """What the tests say of a candidate; `reward` is in [0, 1] (DESIGN section 4)."""
+
+    candidate: int
+    targets_passed: int
+    targets: int
+    regressions: tuple[str, ...]
+    not_run: int
+    plausible: bool
+    reward: float
+
+
+class Rollout(Record):
+    """One round of the search: the leaf it evaluated, and the reward handed up the tree."""
+
+    iteration: int
+    thought: int
+    candidate: int
+    reward: float
+
+
+class RankedCandidate(Record):
+    """A plausible candidate's place in the ranking; `group` numbers the consensus set it is in."""
+
+    rank: int
+    candidate: int
+    group: int
+    group_size: int
+    score: float
+    prior: float
+    medoid_distance: float
+    confirmed: bool | None = None
+
+
+class Spend(Record):
+    """What one step cost. Steps of a resumed run add up, so limits hold across resumes."""
+
+    step: str
+    purpose: str
+    wall_s: float
+    tests_run: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0

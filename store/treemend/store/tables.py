@@ -1,0 +1,171 @@
+"""The records as rows. A row is keyed by its run and the number that the run's own steps gave it.
+
+Structured fields are JSON text that pydantic wrote; binary values stand beside their SHA-256.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+SCHEMA_VERSION = 1
+
+
+class SchemaRow(SQLModel, table=True):
+    """The one row that says which schema the database has, and who made it."""
+
+    __tablename__ = "schema"
+
+    id: int = Field(default=1, primary_key=True)
+    version: int
+    treemend: str
+
+
+class RunRow(SQLModel, table=True):
+    """A run; `number` orders runs by their creation."""
+
+    __tablename__ = "runs"
+
+    id: str = Field(primary_key=True)
+    number: int = Field(index=True, unique=True)
+    task: str
+    created_at: str
+    graph_version: int
+    treemend_version: str
+    outcome: str | None = None
+    reason: str = ""
+
+
+class BlobRow(SQLModel, table=True):
+    """Bytes of a run, by name."""
+
+    __tablename__ = "blobs"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    name: str = Field(primary_key=True)
+    data: bytes
+    sha256: str
+
+
+class ThoughtRow(SQLModel, table=True):
+    """A node of the thought tree."""
+
+    __tablename__ = "thoughts"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    seq: int = Field(primary_key=True)
+    parent: int
+    depth: int
+    text: str
+    prior: float
+    key: str
+    place: str | None
+    has_edit: bool
+
+
+class CandidateRow(SQLModel, table=True):
+    """A realized thought."""
+
+    __tablename__ = "candidates"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    seq: int = Field(primary_key=True)
+    thought: int
+    edits: str
+    patch: bytes
+    patch_sha256: str
+    prior: float
+    duplicate_of: int | None
+
+
+class TestCaseRow(SQLModel, table=True):
+    """A test and its role."""
+
+    __tablename__ = "test_cases"
+    __test__ = False
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    id: str = Field(primary_key=True)
+    origin: str
+    role: str
+
+
+class ExecutionRow(SQLModel, table=True):
+    """A cell of the passing matrix: one run of one test on one candidate."""
+
+    __tablename__ = "executions"
+    __table_args__ = (UniqueConstraint("run", "candidate", "attempt", "test"),)
+
+    number: int | None = Field(default=None, primary_key=True)
+    run: str = Field(foreign_key="runs.id", index=True)
+    candidate: int
+    attempt: int
+    test: str
+    outcome: str
+    duration_s: float
+    message: str
+
+
+class VerdictRow(SQLModel, table=True):
+    """What the tests say of a candidate."""
+
+    __tablename__ = "verdicts"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    candidate: int = Field(primary_key=True)
+    targets_passed: int
+    targets: int
+    regressions: str
+    not_run: int
+    plausible: bool
+    reward: float
+
+
+class RolloutRow(SQLModel, table=True):
+    """One round of the search."""
+
+    __tablename__ = "rollouts"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    iteration: int = Field(primary_key=True)
+    thought: int
+    candidate: int
+    reward: float
+
+
+class RankingRow(SQLModel, table=True):
+    """A plausible candidate's place."""
+
+    __tablename__ = "ranking"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    candidate: int = Field(primary_key=True)
+    rank: int
+    group: int
+    group_size: int
+    score: float
+    prior: float
+    medoid_distance: float
+    confirmed: bool | None
+
+
+class SpendRow(SQLModel, table=True):
+    """What one step cost."""
+
+    __tablename__ = "spend"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    step: str = Field(primary_key=True)
+    purpose: str
+    wall_s: float
+    tests_run: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float
+
+
+def to_text(moment: datetime) -> str:
+    """A moment as text that sorts by time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

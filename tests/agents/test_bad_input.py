@@ -1,0 +1,102 @@
+"""What a user can get wrong: each has its own message with the mend, and its exit code."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
+
+
+def refused(result: subprocess.CompletedProcess[bytes], code: int, *words: str) -> None:
+    told = result.stderr.decode()
+    assert result.returncode == code, told
+    assert result.stdout == b""
+    assert "Traceback" not in told
+    for word in words:
+        assert word in told
+
+
+def test_a_path_that_is_not_there(treemend: Treemend, tmp_path: Path) -> None:
+    refused(treemend("fix", "--repo", str(tmp_path / "nowhere")), 2, "no folder", "--repo")
+
+
+def test_a_file_instead_of_a_repository(treemend: Treemend, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    refused(treemend("fix", "--repo", str(tmp_path / "file")), 2, "is a file")
+
+
+def test_an_unreadable_trace(treemend: Treemend, tmp_path: Path) -> None:
+    result = treemend("fix", "--repo", str(tmp_path), "--trace", str(tmp_path / "none"))
+    refused(result, 2, "can't be read")
+
+
+def test_a_test_of_a_file_that_is_not_there(treemend: Treemend, examples: Path) -> None:
+    test = "tests/test_nothing.py::test_it"
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--failing-test", test)
+    refused(result, 2, "no file tests/test_nothing.py")
+
+
+def test_a_broken_junit_report(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.xml").write_text("<testsuite><testcase")
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--junit", str(tmp_path / "report.xml"))
+    refused(result, 2)
+
+
+def test_an_interpreter_that_is_not_there(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--python", "python9.9")
+    refused(result, 2, "python9.9", "--python")
+
+
+def test_a_run_that_is_not_there(treemend: Treemend) -> None:
+    refused(treemend("show", "nothing"), 2, "nothing")
+    refused(treemend("resume", "nothing"), 2, "nothing")
+
+
+def test_a_test_command_that_is_not_pytest(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--test-cmd", "make test")
+    refused(result, 2, "--test-cmd")
+
+
+@pytest.mark.parametrize("where", ["file", "/proc/treemend"])
+def test_S09_a_state_folder_that_can_not_be_made(
+    treemend: Treemend, examples: Path, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    folder = tmp_path / where / "state"
+    result = treemend("fix", "--repo", str(examples / "one-file"), TREEMEND_STATE=folder)
+    refused(result, 8)
+
+
+def test_E60_no_sandbox_means_no_run(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--sandbox", "bubblewrap", PATH=tmp_path)
+    refused(result, 6, "--sandbox none")
+
+
+@pytest.mark.slow
+class TestSuites:
+    """Suites that can't say anything."""
+
+    def test_an_unknown_test_of_a_known_file(self, treemend: Treemend, examples: Path) -> None:
+        test = "tests/test_median.py::test_medium"
+        result = treemend("fix", "--repo", str(examples / "one-file"), "--failing-test", test)
+        refused(result, 2, "no test tests/test_median.py::test_medium", "Did you mean")
+
+    def test_no_tests_at_all(self, treemend: Treemend, tmp_path: Path) -> None:
+        (tmp_path / "code.py").write_text("x = 1\n")
+        refused(treemend("fix", "--repo", str(tmp_path)), 2, "no tests", "--test-cmd")
+
+    def test_a_suite_that_does_not_import(self, treemend: Treemend, tmp_path: Path) -> None:
+        (tmp_path / "test_it.py").write_text("import a_module_nobody_has\n")
+        result = treemend("fix", "--repo", str(tmp_path))
+        refused(result, 7, "does not import", "a_module_nobody_has")
+
+    def test_options_that_pytest_refuses(self, treemend: Treemend, examples: Path) -> None:
+        result = treemend(
+            "fix", "--repo", str(examples / "one-file"), "--test-cmd", "pytest --no-such-option"
+        )
+        assert result.returncode in (2, 7)
+        assert "no-such-option" in result.stderr.decode()

@@ -1,0 +1,189 @@
+"""Whole runs of the real command line, in the real sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
+
+pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
+
+
+def digest_of(folder: Path) -> dict[str, str]:
+    """Every file below a folder with its content and its time of change."""
+    return {
+        str(path.relative_to(folder)): f"{hashlib.sha256(path.read_bytes()).hexdigest()} "
+        f"{path.stat().st_mtime_ns} {path.stat().st_mode}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def receipt_of(result: subprocess.CompletedProcess[bytes]) -> dict[str, object]:
+    loaded = json.loads(result.stdout)
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def applies(patch: bytes, repo: Path) -> bool:
+    check = ["git", "apply", "--check", "-"]
+    return subprocess.run(check, cwd=repo, input=patch, capture_output=True).returncode == 0
+
+
+def test_a_bug_in_one_file_is_repaired_and_the_diff_is_all_of_stdout(
+    treemend: Treemend, examples: Path
+) -> None:
+    repo = examples / "one-file"
+    before = digest_of(repo)
+    result = treemend("fix", "--repo", str(repo), "--after", "5")
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stdout.startswith(b"diff --git a/median.py b/median.py\n")
+    assert applies(result.stdout, repo)
+    assert b"middle - 1" in result.stdout
+    assert b"Repaired." in result.stderr
+    assert digest_of(repo) == before, "the checkout is only read"
+
+
+def test_a_bug_two_calls_away_is_found_in_its_own_file(treemend: Treemend, examples: Path) -> None:
+    repo = examples / "two-files"
+    result = treemend("fix", "--repo", str(repo), "--after", "5", "--json")
+    receipt = receipt_of(result)
+    assert result.returncode == 0
+    assert "first <= day <= last" in str(receipt["patch"])
+    assert receipt["regression_passed"] == receipt["regression_tests"] == 2
+    (target,) = receipt["targets"]  # type: ignore[misc]
+    assert (target["before"], target["after"]) == ("failed", "passed")
+
+
+def test_what_is_out_of_reach_is_said_plainly(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "out-of-reach"), "--candidates", "20")
+    assert result.returncode == 4
+    assert result.stdout == b""
+    assert b"No patch" in result.stderr
+
+
+def test_K03_a_flaky_test_is_named_and_is_no_target(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "flaky"))
+    assert result.returncode == 7
+    assert result.stdout == b""
+    assert b"flaky" in result.stderr
+    assert b"tests/test_tags.py::test_tags_in_order" in result.stderr
+
+
+def test_a_test_that_passes_is_a_result_not_an_error(treemend: Treemend, examples: Path) -> None:
+    test = "tests/test_median.py::test_spread"
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--failing-test", test)
+    assert result.returncode == 7
+    assert b"already fixed here" in result.stderr
+
+
+def test_apply_writes_the_patch_into_the_checkout(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+    repo = tmp_path / "repo"
+    subprocess.run(["cp", "-a", str(examples / "one-file"), str(repo)], check=True)
+    result = treemend("fix", "--repo", str(repo), "--after", "0", "--apply")
+    assert result.returncode == 0, result.stderr.decode()
+    changed = subprocess.run(["git", "diff", "--name-only"], cwd=repo, capture_output=True, check=True)
+    assert changed.stdout == b"median.py\n"
+
+
+def test_the_same_inputs_give_the_same_patch_whatever_the_hash_seed(
+    treemend: Treemend, examples: Path
+) -> None:
+    options = ("fix", "--repo", str(examples / "two-files"), "--candidates", "40", "--seed", "3")
+    patches = {treemend(*options, PYTHONHASHSEED=seed).stdout for seed in (1, 2)}
+    assert len(patches) == 1
+    assert patches != {b""}
+
+
+def test_best_of_n_repairs_too(treemend: Treemend, examples: Path) -> None:
+    repo = str(examples / "two-files")
+    result = treemend("fix", "--repo", repo, "--strategy", "best-of-n", "--after", "0")
+    assert result.returncode == 0
+    assert b"first <= day <= last" in result.stdout
+
+
+def test_only_keeps_the_patch_where_it_is_allowed(treemend: Treemend, examples: Path) -> None:
+    repo = str(examples / "two-files")
+    only = ("--only", "ledger/report.py", "--candidates", "15", "--json")
+    result = treemend("fix", "--repo", repo, *only)
+    assert "ledger/dates.py" not in str(receipt_of(result)["patch"])
+
+
+def test_runs_and_show_tell_of_a_run(treemend: Treemend, examples: Path) -> None:
+    treemend("fix", "--repo", str(examples / "two-files"), "--after", "0")
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    assert run["outcome"] == "repaired"
+    shown = treemend("show", run["run"]).stdout.decode()
+    assert "first <= day <= last" in shown
+    assert "M = 0" in shown
+    assert "sandbox: " in shown
+    assert treemend("show", run["run"], "--patch").stdout.startswith(b"diff --git")
+
+
+def test_output_holds_patch_and_receipt(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    repo = str(examples / "two-files")
+    result = treemend("fix", "--repo", repo, "--after", "0", "--output", str(out))
+    assert (out / "patch.diff").read_bytes() == result.stdout
+    assert json.loads((out / "receipt.json").read_text())["outcome"] == "repaired"
+    assert (out / "receipt.md").read_text().startswith("# treemend: repaired")
+
+
+def executions(state: Path) -> list[tuple[object, ...]]:
+    """All execution rows as they lie in the database."""
+    database = state / "treemend.db"
+    if not database.is_file():
+        return []
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "executions" not in tables:
+            return []
+        return connection.execute("SELECT * FROM executions").fetchall()
+
+
+def kill_when(process: subprocess.Popen[bytes], state: Path, rows: int) -> None:
+    """SIGKILL the process as soon as so many execution rows are there."""
+    while process.poll() is None and len(executions(state)) < rows:
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.parametrize("rows", [1, 12, 40])
+def test_S12_a_killed_run_resumes_to_the_same_patch_and_repeats_nothing(
+    treemend: Treemend, start: Start, examples: Path, state: Path, rows: int, tmp_path: Path
+) -> None:
+    options = ("fix", "--repo", str(examples / "two-files"), "--after", "5", "--seed", "1")
+    whole = treemend(*options, TREEMEND_STATE=tmp_path / "other")
+    kill_when(start(*options), state, rows)
+    before = executions(state)
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    assert run["outcome"] == "not ended"
+    resumed = treemend("resume", run["run"])
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    assert resumed.stdout == whole.stdout
+    assert executions(state)[: len(before)] == before, "no execution was made again"
+
+
+def test_interrupting_leaves_a_resumable_run(
+    start: Start, treemend: Treemend, examples: Path, state: Path
+) -> None:
+    process = start("fix", "--repo", str(examples / "out-of-reach"), "--candidates", "500")
+    while process.poll() is None and len(executions(state)) < 8:
+        pass
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130
+    assert b"treemend resume" in told
+    assert b"Traceback" not in told
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    assert run["outcome"] == "not ended"

@@ -1,0 +1,98 @@
+"""P-UCB with progressive widening: the formula, the order, and what is skipped."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from treemend.search.selection import Evaluate, Expand, exploration, mcts, p_ucb
+from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree
+
+
+def change(prior: float) -> OpenThought:
+    return OpenThought(prior=prior, has_edit=True, expandable=False)
+
+
+def place(prior: float) -> OpenThought:
+    return OpenThought(prior=prior, has_edit=False, expandable=True)
+
+
+def flat(*priors: float, reserve: float = 0.0) -> Tree:
+    return expand(new_tree(), 0, [change(prior) for prior in priors], reserve)
+
+
+def test_exploration_has_the_published_weight() -> None:
+    """beta(1) = 4.18 and beta(16) = 4.99 (beta alone: divide by sqrt(ln N))."""
+    assert exploration(16) / math.sqrt(math.log(16)) == pytest.approx(4.993, abs=1e-3)
+    assert exploration(2) / math.sqrt(math.log(2)) == pytest.approx(math.log(1.3) + 4)
+
+
+def test_a_first_visit_explores_nothing() -> None:
+    assert exploration(1) == 0.0
+
+
+def test_p_ucb_adds_value_and_a_bonus_that_shrinks_with_returns() -> None:
+    assert p_ucb(4.0, value=0.3, prior=0.5, returns=0) == pytest.approx(2.3)
+    assert p_ucb(4.0, value=0.3, prior=0.5, returns=3) == pytest.approx(0.8)
+
+
+def test_the_root_is_expanded_first() -> None:
+    assert mcts(new_tree()) == Expand(0)
+
+
+@pytest.mark.parametrize(("priors", "first"), [((0.5, 0.3), 1), ((0.3, 0.5), 2), ((0.4, 0.4), 1)])
+def test_before_any_return_the_likeliest_goes_first_then_the_lowest(
+    priors: tuple[float, ...], first: int
+) -> None:
+    assert mcts(flat(*priors)) == Evaluate(first)
+
+
+def test_at_equal_scores_an_open_thought_goes_before_one_in_reserve() -> None:
+    assert mcts(flat(0.5, reserve=0.5)) == Evaluate(1)
+
+
+def test_a_likelier_reserve_goes_before_an_open_thought() -> None:
+    assert mcts(flat(0.3, reserve=0.6)) == Expand(0)
+
+
+def test_exhausted_children_are_skipped() -> None:
+    tree = backpropagate(flat(0.6, 0.4), 1, 0.7)
+    assert mcts(tree) == Evaluate(2)
+
+
+def test_the_reserve_competes_as_an_unvisited_child() -> None:
+    tree = expand(new_tree(), 0, [place(0.4)], 0.3)
+    tree = expand(tree, 1, [change(0.5), change(0.5)], 0.0)
+    # N = 2: the visited place has 4.26 * .83 * .4 / 2 = .71, the reserve 4.26 * .83 * .3 = 1.06.
+    assert mcts(backpropagate(tree, 2, 0.0)) == Expand(0)
+    assert mcts(backpropagate(tree, 2, 0.2)) == Expand(0)
+    assert mcts(backpropagate(tree, 2, 0.4)) == Evaluate(3)
+
+
+def test_an_edit_that_can_grow_is_evaluated_first_and_expanded_later() -> None:
+    both = OpenThought(prior=1.0, has_edit=True, expandable=True)
+    tree = expand(new_tree(), 0, [both], 0.0)
+    assert mcts(tree) == Evaluate(1)
+    assert mcts(backpropagate(tree, 1, 0.0)) == Expand(1)
+
+
+def test_nothing_is_left_when_all_is_exhausted() -> None:
+    tree = flat(0.6, 0.4)
+    for node in (1, 2):
+        tree = backpropagate(tree, node, 0.0)
+    assert mcts(tree) is None
+    assert mcts(expand(new_tree(), 0, [], 0.0)) is None
+
+
+def test_a_rewarded_place_draws_the_search_back() -> None:
+    tree = expand(new_tree(), 0, [place(0.5), place(0.5)], 0.0)
+    for node in (1, 2):
+        tree = expand(tree, node, [change(0.4)], 0.4)
+    tree = backpropagate(tree, 3, 0.0)
+    tree = backpropagate(tree, 4, 0.4)
+    assert mcts(tree) == Expand(2)
+
+
+def test_an_underflowing_prior_is_still_tried() -> None:
+    assert mcts(flat(5e-324)) == Evaluate(1)

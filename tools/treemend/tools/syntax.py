@@ -1,0 +1,226 @@
+"""Python's concrete syntax: statements, the functions they are in, and digests that ignore form.
+
+Positions handed out are offsets into the decoded text, in characters, as `records.Edit` wants them.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+DEFINITIONS = ("function_definition", "class_definition")
+COMPOUND = (
+    "if_statement", "elif_clause", "else_clause", "for_statement", "while_statement", "try_statement",
+    "except_clause", "finally_clause", "with_statement", "match_statement", "case_clause", *DEFINITIONS,
+)  # fmt: skip
+SIMPLE = (
+    "expression_statement", "return_statement", "raise_statement", "assert_statement", "pass_statement",
+    "break_statement", "continue_statement", "delete_statement", "global_statement",
+    "nonlocal_statement", "import_statement", "import_from_statement", "future_import_statement",
+)  # fmt: skip
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_python
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_python.language()))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A simple statement, or the header of a compound one.
+
+    Attributes:
+        node: The whole statement, of a compound one with its body.
+        line: First line, from 1; `end_line` is the last of the header where there is a body.
+        function: Qualified name of the enclosing function ("Class.method"), "" at module level.
+        definition: The node of that function, None at module level.
+        class_name: Name of the enclosing class, "" outside of any.
+        block: The statements it stands among, in order, itself included.
+    """
+
+    node: Node
+    line: int
+    end_line: int
+    function: str
+    definition: Node | None
+    class_name: str
+    block: tuple[Node, ...]
+
+    @property
+    def is_compound(self) -> bool:
+        return self.node.type in COMPOUND
+
+
+@dataclass(frozen=True)
+class Module:
+    """One parsed file."""
+
+    path: str
+    text: str
+    root: Node
+    statements: tuple[Statement, ...]
+    _characters: tuple[int, ...] | None = field(repr=False)
+
+    @property
+    def has_errors(self) -> bool:
+        return self.root.has_error
+
+    def start(self, node: Node) -> int:
+        """The offset of a node's first character."""
+        return self.offset(node.start_byte)
+
+    def end(self, node: Node) -> int:
+        """The offset behind a node's last character."""
+        return self.offset(node.end_byte)
+
+    def offset(self, byte: int) -> int:
+        return byte if self._characters is None else self._characters[byte]
+
+    def source(self, node: Node) -> str:
+        """The text of a node."""
+        return self.text[self.start(node) : self.end(node)]
+
+    def functions_by_line(self) -> dict[int, str]:
+        """The innermost function of every line, "" at module level."""
+        names = dict.fromkeys(range(1, self.text.count("\n") + 2), "")
+        for name, node in _functions(self.root, ""):
+            names.update(dict.fromkeys(range(node.start_point[0] + 1, node.end_point[0] + 2), name))
+        return names
+
+
+def parse_module(path: str, text: str) -> Module:
+    """Parse Python; never fails: what can't be parsed shows in `has_errors`."""
+    data = text.encode("utf-8", "surrogatepass")
+    root = _parser().parse(data).root_node
+    characters = None if len(data) == len(text) else tuple(_character_offsets(text))
+    return Module(path, text, root, tuple(_statements(root, "", None, "")), characters)
+
+
+def _character_offsets(text: str) -> Iterator[int]:
+    """The character offset of every byte offset of the UTF-8 form, the end included."""
+    widths = (len(character.encode("utf-8", "surrogatepass")) for character in text)
+    for number, width in enumerate(widths):
+        yield from [number] * width
+    yield len(text)
+
+
+def _statements(node: Node, function: str, definition: Node | None, class_name: str) -> Iterator[Statement]:
+    block = tuple(child for child in node.named_children if child.type != "comment")
+    for child in block:
+        target = _undecorated(child)
+        if target.type in COMPOUND:
+            yield _statement(target, function, definition, class_name, block)
+            yield from _inside(target, function, definition, class_name)
+        elif target.type in SIMPLE:
+            yield _statement(target, function, definition, class_name, block)
+
+
+def _inside(node: Node, function: str, definition: Node | None, class_name: str) -> Iterator[Statement]:
+    name = node.child_by_field_name("name")
+    if node.type in DEFINITIONS and name is not None:
+        owner = class_name if node.type == "function_definition" and not function else function
+        qualified = _qualified(owner, _text(name))
+        if node.type == "class_definition":
+            class_name = qualified
+        else:
+            function, definition = qualified, node
+    for child in node.named_children:
+        if child.type == "block":
+            yield from _statements(child, function, definition, class_name)
+        elif child.type in COMPOUND:
+            yield _statement(child, function, definition, class_name, (child,))
+            yield from _inside(child, function, definition, class_name)
+
+
+def _statement(
+    node: Node, function: str, definition: Node | None, class_name: str, block: tuple[Node, ...]
+) -> Statement:
+    body = body_of(node)
+    last = node.end_point[0] if body is None else max(node.start_point[0], _header_end(node, body))
+    return Statement(node, node.start_point[0] + 1, last + 1, function, definition, class_name, block)
+
+
+def _header_end(node: Node, body: Node) -> int:
+    colon = body.prev_sibling
+    while colon is not None and colon.type != ":":
+        colon = colon.prev_sibling
+    return colon.end_point[0] if colon is not None else node.start_point[0]
+
+
+def body_of(node: Node) -> Node | None:
+    """The block of a compound statement."""
+    return next((child for child in node.children if child.type == "block"), None)
+
+
+def _undecorated(node: Node) -> Node:
+    if node.type != "decorated_definition":
+        return node
+    return node.child_by_field_name("definition") or node
+
+
+def _functions(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
+    for child in node.named_children:
+        name = child.child_by_field_name("name") if child.type in DEFINITIONS else None
+        if name is None:
+            yield from _functions(child, prefix)
+            continue
+        qualified = _qualified(prefix, _text(name))
+        if child.type == "function_definition":
+            yield qualified, child
+        yield from _functions(child, qualified)
+
+
+def _qualified(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def walk(node: Node, *, into_blocks: bool = False) -> Iterator[Node]:
+    """A node and all below it in source order; without blocks, the header of a compound statement."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        children = current.named_children
+        if not into_blocks:
+            children = [c for c in children if c.type != "block" and c.type not in COMPOUND]
+        stack.extend(reversed(children))
+
+
+def syntax_digest(text: str) -> str:
+    """A digest of the syntax tree: comments, layout and needless parentheses don't change it.
+
+    Of text that this Python can't parse, a digest of the tokens that tree-sitter sees.
+    """
+    try:
+        form = ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        form = "\n".join(_tokens(text))
+    return hashlib.sha256(form.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _tokens(text: str) -> Iterator[str]:
+    root = _parser().parse(text.encode("utf-8", "surrogatepass")).root_node
+    for node in walk(root, into_blocks=True):
+        if node.child_count == 0 and node.type != "comment":
+            yield f"{node.start_point[1] if node.prev_sibling is None else ''} {_text(node)}"
+
+
+def line_starts(text: str) -> list[int]:
+    """The offset at which each line begins."""
+    lengths = (len(line) for line in text.splitlines(keepends=True))
+    return [0, *accumulate(lengths)]

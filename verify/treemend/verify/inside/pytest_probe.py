@@ -1,0 +1,356 @@
+"""Runs pytest inside the sandbox and reports each test over a pipe, as it happens.
+
+This file runs in the target's interpreter: standard library and the target's own pytest only, and
+every Python from 3.8 on. It is started as a script, reads its request (JSON) from standard input,
+and writes events to the file descriptor that TREEMEND_REPORT_FD names, one a line: the nonce of the
+request, a space, JSON. What it reports is the word of a process that it shares with the code under
+test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+# `typing` is not imported: names in annotations are never evaluated.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+    from typing import Any
+
+FRAMES_MAX = 40
+MESSAGE_CHARS_MAX = 4000
+ALARM_REPEAT_S = 0.2
+
+
+class Overrun(BaseException):
+    """Raised in a test that ran past its limit; not an Exception, so that few handlers catch it."""
+
+
+class Reporter:
+    """Writes events that carry the nonce."""
+
+    def __init__(self, nonce: str) -> None:
+        self._fd = int(os.environ.pop("TREEMEND_REPORT_FD"))
+        self._nonce = nonce
+        os.set_inheritable(self._fd, False)
+
+    def send(self, event: str, **values: object) -> None:
+        line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
+        data = line.encode("utf-8", "backslashreplace")
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+
+class NoTracer:
+    """Records no lines."""
+
+    def start(self) -> None:
+        pass
+
+    def take(self) -> dict[str, list[int]]:
+        return {}
+
+
+class Lines:
+    """Executed lines by file below the root, for the tracers."""
+
+    def __init__(self, root: str) -> None:
+        self._prefix = os.path.realpath(root).rstrip(os.sep) + os.sep
+        self._relative: dict[str, str | None] = {}
+        self.hits: dict[str, set[int]] = {}
+
+    def relative(self, filename: str) -> str | None:
+        """The path below the root, or None for code from elsewhere."""
+        if filename not in self._relative:
+            path = os.path.realpath(filename) if os.path.exists(filename) else ""
+            inside = path.startswith(self._prefix)
+            self._relative[filename] = path[len(self._prefix) :] if inside else None
+        return self._relative[filename]
+
+    def take(self) -> dict[str, list[int]]:
+        """The lines since the last call, {path: sorted lines}."""
+        taken = {path: sorted(lines) for path, lines in self.hits.items() if lines}
+        for lines in self.hits.values():
+            lines.clear()
+        return taken
+
+
+class SetTraceTracer:
+    """Line coverage by sys.settrace, for interpreters before 3.12."""
+
+    def __init__(self, root: str) -> None:
+        self._lines = Lines(root)
+        self._sets: dict[CodeType, set[int] | None] = {}
+
+    def start(self) -> None:
+        import threading
+
+        threading.settrace(self._enter)
+        sys.settrace(self._enter)
+
+    def take(self) -> dict[str, list[int]]:
+        return self._lines.take()
+
+    def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
+        code = frame.f_code
+        if code not in self._sets:
+            path = self._lines.relative(code.co_filename)
+            self._sets[code] = None if path is None else self._lines.hits.setdefault(path, set())
+        lines = self._sets[code]
+        if lines is None:
+            return None
+        add = lines.add
+
+        def step(frame: FrameType, event: str, argument: object) -> Any:
+            add(frame.f_lineno)
+            return step
+
+        add(frame.f_lineno)
+        return step
+
+
+class MonitoringTracer:
+    """Line coverage by sys.monitoring (3.12 on): each line costs once a test."""
+
+    def __init__(self, root: str) -> None:
+        self._lines = Lines(root)
+        self._tool: int | None = None
+
+    def start(self) -> None:
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+        if self._tool is None:
+            self._tool = next(n for n in (4, 3, 5, 2) if monitoring.get_tool(n) is None)
+            monitoring.use_tool_id(self._tool, "treemend")
+            monitoring.register_callback(self._tool, monitoring.events.LINE, self._line)
+        monitoring.set_events(self._tool, monitoring.events.LINE)
+        monitoring.restart_events()
+
+    def take(self) -> dict[str, list[int]]:
+        return self._lines.take()
+
+    def _line(self, code: CodeType, line: int) -> Any:
+        path = self._lines.relative(code.co_filename)
+        if path is not None:
+            self._lines.hits.setdefault(path, set()).add(line)
+        return sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
+
+
+def make_tracer(wanted: bool, root: str) -> NoTracer | SetTraceTracer | MonitoringTracer:
+    if not wanted:
+        return NoTracer()
+    return MonitoringTracer(root) if hasattr(sys, "monitoring") else SetTraceTracer(root)
+
+
+class Stopwatch:
+    """The soft limit of a test: an alarm that raises Overrun in it, again and again.
+
+    The parent holds the hard limit; it kills the process when this one is swallowed.
+    """
+
+    def __init__(self, limits: dict[str, float], default_s: float) -> None:
+        self._limits = limits
+        self._default_s = default_s
+        self._running = False
+        self.overran = False
+        signal.signal(signal.SIGALRM, self._ring)
+
+    def start(self, test: str) -> None:
+        self.overran = False
+        self._running = True
+        limit = self._limits.get(test, self._default_s)
+        signal.setitimer(signal.ITIMER_REAL, limit, ALARM_REPEAT_S)
+
+    def stop(self) -> None:
+        self._running = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        if self._running:
+            self.overran = True
+            raise Overrun("the test ran past its time limit")
+
+
+class Probe:
+    """The pytest plugin: chooses and orders the tests, and reports each."""
+
+    def __init__(self, request: dict[str, Any], reporter: Reporter) -> None:
+        self._request = request
+        self._reporter = reporter
+        self._tracer = make_tracer(request["coverage"], request["root"])
+        self._watch = Stopwatch(request["limits"], request["limit_s"])
+        self._errors: list[dict[str, str]] = []
+        self._phases: dict[str, Any] = {}
+        self._passed = 0
+        self._position = 0
+
+    def begin(self) -> None:
+        self._tracer.start()
+
+    def pytest_cmdline_main(self, config: Any) -> None:
+        # One process: the workers of xdist would report to nobody.
+        for name, value in (("numprocesses", None), ("dist", "no"), ("tx", [])):
+            if hasattr(config.option, name):
+                setattr(config.option, name, value)
+
+    def pytest_configure(self, config: Any) -> None:
+        if self._request["files"]:
+            config.args = list(self._request["files"])
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self._errors.append({"id": report.nodeid, "message": _cut(str(report.longrepr))})
+
+    def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
+        wanted = self._request["tests"]
+        if wanted is not None:
+            by_id: dict[str, Any] = {}
+            for item in items:
+                by_id.setdefault(item.nodeid, item)
+            items[:] = [by_id[test] for test in wanted if test in by_id]
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        tests = list(dict.fromkeys(item.nodeid for item in session.items))
+        lines = self._tracer.take()
+        self._reporter.send("collected", tests=tests, errors=self._errors, lines=lines)
+
+    def pytest_runtest_logstart(self, nodeid: str, location: object) -> None:
+        self._phases = {"outcome": "passed", "duration": 0.0, "message": "", "frames": []}
+        self._reporter.send("start", test=nodeid)
+        self._tracer.take()
+        self._tracer.start()
+        self._watch.start(nodeid)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        phases = self._phases
+        phases["duration"] += report.duration
+        outcome = _outcome(report)
+        if outcome and phases["outcome"] == "passed":
+            phases["outcome"] = outcome
+            phases["message"] = _cut(_message(report))
+            phases["frames"] = getattr(report, "treemend_frames", [])
+
+    def pytest_runtest_logfinish(self, nodeid: str, location: object) -> None:
+        self._watch.stop()
+        phases = self._phases
+        if self._watch.overran and phases["outcome"] != "passed":
+            phases["outcome"] = "timeout"
+        self._reporter.send("test", test=nodeid, lines=self._tracer.take(), **phases)
+
+    def finished(self, session: Any) -> None:
+        """Stop the session when the request's gate says that the rest would tell nothing."""
+        gate = self._request["gate"]
+        self._position += 1
+        passed = self._phases.get("outcome") == "passed"
+        if gate is None:
+            return
+        if self._position <= gate:
+            self._passed += passed
+            if self._position == gate and not self._passed:
+                session.shouldstop = "no target passes"
+        elif not passed:
+            session.shouldstop = "a regression"
+
+
+def _outcome(report: Any) -> str | None:
+    """What a phase's report says of its test, None where it says nothing bad."""
+    expected = hasattr(report, "wasxfail")
+    if report.when == "call" and report.passed:
+        return "xpassed" if expected else None
+    if report.skipped:
+        return "xfailed" if expected else "skipped"
+    if report.failed:
+        return "failed" if report.when == "call" else "error"
+    return None
+
+
+def _message(report: Any) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return f"{crash.path}:{crash.lineno}: {crash.message}"
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])
+    return str(report.longrepr or "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MESSAGE_CHARS_MAX else text[:MESSAGE_CHARS_MAX] + "…"
+
+
+def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
+    """The frames below the root from the call inwards, [[path, line, function]]."""
+    found: list[list[object]] = []
+    for entry in excinfo.traceback:
+        path = lines.relative(str(entry.path))
+        if path is not None:
+            found.append([path, entry.lineno + 1, entry.name])
+    return found[:5] + found[5:][-(FRAMES_MAX - 5) :] if len(found) > FRAMES_MAX else found
+
+
+def make_plugin(probe: Probe, request: dict[str, Any]) -> object:
+    """The hooks that need pytest itself, which must not be imported before the request is read."""
+    import pytest
+
+    lines = Lines(request["root"])
+
+    class Hooks:
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+            outcome: Any = yield
+            if call.excinfo is not None:
+                outcome.get_result().treemend_frames = _frames(call.excinfo, lines)
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[None]:
+            yield
+            probe.finished(item.session)
+
+    return Hooks()
+
+
+def _imported_from(origin: str, root: str) -> list[str]:
+    """Modules loaded from the original tree though the copy lies elsewhere."""
+    if os.path.realpath(origin) == os.path.realpath(root):
+        return []
+    prefix = os.path.realpath(origin).rstrip(os.sep) + os.sep
+    here = os.path.realpath(root).rstrip(os.sep) + os.sep
+    found = []
+    for name, module in sorted(sys.modules.items()):
+        path = os.path.realpath(getattr(module, "__file__", None) or "")
+        outside = "site-packages" in path or path.startswith(here)
+        if path.startswith(prefix) and not outside:
+            found.append(name)
+    return found
+
+
+def main() -> int:
+    request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
+    reporter = Reporter(request["nonce"])
+    root = request["root"] = os.getcwd()
+    # As `python -m pytest` does: the working folder leads, this script's folder is not there.
+    sys.path[0] = root
+    try:
+        import pytest
+    except ImportError as error:
+        reporter.send("no-pytest", message=str(error), python=sys.executable)
+        return 0
+    started = time.perf_counter()
+    probe = Probe(request, reporter)
+    probe.begin()
+    plugins = [probe, make_plugin(probe, request)]
+    code = pytest.main(list(request["arguments"]), plugins=plugins)
+    reporter.send(
+        "end",
+        exit=int(code),
+        seconds=time.perf_counter() - started,
+        foreign=_imported_from(request["origin"], root),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

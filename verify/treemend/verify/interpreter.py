@@ -1,0 +1,107 @@
+"""The target's own Python: which one, and which folders it must be able to read.
+
+Nothing is executed to find out: an interpreter that lies in the repository is hostile like the rest
+of it, so its surroundings are read from `pyvenv.cfg` and `.pth` files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from treemend.store.errors import UsageError
+
+VENV_FOLDERS = (".venv", "venv", ".virtualenv", "env")
+ELF_MAGIC = b"\x7fELF"
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python by the path it is started with, and the host folders it reads."""
+
+    path: Path
+    readable: tuple[Path, ...]
+
+
+def find_interpreter(wanted: str, repo: Path) -> Interpreter:
+    """The interpreter the user named, else the repository's virtual environment, else this one.
+
+    Raises:
+        UsageError: the named interpreter isn't there, or is a script (such as a version manager's shim).
+    """
+    if wanted:
+        return _described(_named(wanted))
+    for folder in VENV_FOLDERS:
+        python = repo / folder / "bin" / "python"
+        if (repo / folder / "pyvenv.cfg").is_file() and python.exists():
+            return _described(python)
+    return _described(Path(sys.executable))
+
+
+def _named(wanted: str) -> Path:
+    folder = Path(wanted)
+    if (folder / "bin" / "python").exists():
+        return (folder / "bin" / "python").absolute()
+    found = shutil.which(wanted)
+    if found is None:
+        raise UsageError(
+            f"There is no Python interpreter at {wanted!r}.",
+            mend="Give --python the path of one, or of a virtual environment's folder.",
+        )
+    return Path(found).absolute()
+
+
+def _described(python: Path) -> Interpreter:
+    real = python.resolve()
+    with real.open("rb") as file:
+        magic = file.read(4)
+    if magic != ELF_MAGIC:
+        raise UsageError(
+            f"{python} is a script that starts some Python, not an interpreter.",
+            mend=f"Give --python what this prints: {python} -c 'import sys; print(sys.executable)'",
+        )
+    prefixes = [_prefix(real)]
+    configuration = python.parent.parent / "pyvenv.cfg"
+    if configuration.is_file():
+        prefixes.append(python.parent.parent)
+        home = _home(configuration)
+        if home is not None:
+            prefixes.append(_prefix(home / "python"))
+    chain = [link.parent for link in _links(python)]
+    extra = [path for prefix in prefixes for path in _path_file_entries(prefix)]
+    wanted = dict.fromkeys([*prefixes, *chain, *extra])
+    return Interpreter(python, tuple(path for path in wanted if path != Path("/usr")))
+
+
+def _prefix(python: Path) -> Path:
+    return python.parent.parent
+
+
+def _home(configuration: Path) -> Path | None:
+    for line in configuration.read_text(errors="replace").splitlines():
+        key, _, value = line.partition("=")
+        if key.strip() == "home":
+            return Path(value.strip()).resolve()
+    return None
+
+
+def _links(python: Path) -> list[Path]:
+    """The interpreter's links on the way to the real file, each of which must be readable."""
+    chain = [python]
+    while chain[-1].is_symlink() and len(chain) < 16:
+        target = chain[-1].readlink()
+        chain.append(target if target.is_absolute() else chain[-1].parent / target)
+    return [path for path in chain if path.parent not in (Path("/usr/bin"), Path("/bin"))]
+
+
+def _path_file_entries(prefix: Path) -> list[Path]:
+    """Folders outside the prefix that `.pth` files add, as editable installs do."""
+    found = []
+    for path_file in sorted(prefix.glob("lib/python3*/site-packages/*.pth")):
+        for line in path_file.read_text(errors="replace").splitlines():
+            entry = line.strip()
+            if entry.startswith("/") and Path(entry).is_dir():
+                found.append(Path(entry))
+    return found

@@ -1,0 +1,88 @@
+"""The seam between treemend and the target's own way of running tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from treemend.store.records import Frame, TestOutcome
+
+Lines = Mapping[str, tuple[int, ...]]
+"""Executed lines by path relative to the tree, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRequest:
+    """Which tests to run, on which tree, for how long.
+
+    Attributes:
+        overlay: Files of the tree that a candidate replaces, by relative path.
+        tests: Test ids in the order wanted; None for all that the test command collects.
+        gate: The number of leading tests of which at least one must pass before the others run, the
+            first of which that doesn't pass ends the run. None runs everything.
+        limit_s: Time limit of a test; `limits_s` names exceptions.
+        coverage: Whether executed lines are recorded for each test.
+        hash_seed: PYTHONHASHSEED of the run.
+        load_plugins: Whether the runner loads the plugins that are installed beside it.
+    """
+
+    __test__ = False  # not a test class of pytest's
+
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+    tests: tuple[str, ...] | None = None
+    gate: int | None = None
+    limit_s: float = 10.0
+    limits_s: Mapping[str, float] = field(default_factory=dict)
+    coverage: bool = False
+    hash_seed: int = 0
+    load_plugins: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """One test's outcome; `frames` outermost first, `lines` empty without coverage."""
+
+    __test__ = False
+
+    outcome: TestOutcome
+    duration_s: float
+    message: str = ""
+    frames: tuple[Frame, ...] = ()
+    lines: Lines = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What a run of tests gave.
+
+    Attributes:
+        results: By test id, in the order in which they ran. A test asked for and absent here was not run.
+        collected: Ids of the tests that were chosen to run, None when collection never ended.
+        collection_errors: Message by the id of what could not be collected (mostly a test module).
+        import_lines: Lines executed while collecting, that is on import (with coverage).
+        foreign_modules: Modules that were imported from the user's checkout instead of the copy.
+        problem: Why the run as a whole gave nothing, where it did; for people.
+        output: The end of what the test command printed.
+    """
+
+    __test__ = False
+
+    results: Mapping[str, TestResult]
+    collected: tuple[str, ...] | None
+    collection_errors: Mapping[str, str] = field(default_factory=dict)
+    import_lines: Lines = field(default_factory=dict)
+    foreign_modules: tuple[str, ...] = ()
+    problem: str = ""
+    output: str = ""
+    wall_s: float = 0.0
+
+
+class TestRunner(Protocol):
+    """Runs tests of one tree inside a sandbox. A failing test is a result, never an error.
+
+    Raises (from `run`):
+        SandboxUnavailableError: the sandbox broke.
+    """
+
+    async def run(self, request: TestRequest) -> TestReport: ...
