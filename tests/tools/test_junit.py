@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,10 @@ def root(tmp_path: Path) -> Path:
 def test_pytests_own_reports_give_its_own_node_ids(root: Path, family: str) -> None:
     options = ["-p", "no:cacheprovider", "-q", "-o", f"junit_family={family}", "--junitxml=r.xml"]
     command = [sys.executable, "-m", "pytest", *options, "--continue-on-collection-errors"]
-    done = subprocess.run([*command, "-rfE"], cwd=root, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(
+        [*command, "-rfE"], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
     report = parse_junit((root / "r.xml").read_bytes(), root)
     assert set(report.failing) == {
         "tests/test_x.py::TestC::TestInner::test_inherited",

@@ -9,7 +9,7 @@ from pathlib import Path
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import REPORT, RunContext, executions_of
 from treemend.search.reward import reward
-from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, Verdict
+from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, TestOutcome, Verdict
 from treemend.tools.edits import apply_edits
 from treemend.tools.patches import unified_diff
 from treemend.tools.source import NotEditable, SourceFile
@@ -38,6 +38,7 @@ class Evaluator:
         self._context = context
         self._sources = sources
         self._baseline = observation.baseline
+        self._targets = _hangs_last(self._baseline.targets, observation)
         self._lines = {test: result.lines for test, result in observation.traced.results.items()}
         self._import_lines = observation.traced.import_lines
         self._load_plugins = observation.load_plugins
@@ -46,7 +47,8 @@ class Evaluator:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return self._baseline.targets
+        """The target tests, those that hung last: the first hang ends a candidate's evaluation."""
+        return self._targets
 
     def patched(self, edits: Sequence[Edit]) -> Patched:
         """Apply edits to the untouched tree, in memory."""
@@ -122,6 +124,11 @@ class Evaluator:
             last = first + text.count("\n", edit.start, edit.end)
             lines |= {(edit.path, line) for line in range(first, last + 1)}
         return sorted(lines)
+
+
+def _hangs_last(targets: Sequence[str], observation: Observation) -> tuple[str, ...]:
+    results = observation.suite.results
+    return tuple(sorted(targets, key=lambda test: results[test].outcome is TestOutcome.TIMEOUT))
 
 
 def _verdict(candidate: Candidate, result: Tally) -> Verdict:

@@ -16,7 +16,8 @@ from treemend.verify.runner import TestReport, TestRequest
 FIRST_LIMIT_S = 60.0
 TRACED_PASSING_MAX = 400
 REPEATS = 3
-HANG_LIMIT_S = 5.0
+HANG_LIMIT_S = 2.0
+TRACED_HANGS_MAX = 3
 BARE_SUITE_S_MAX = 10.0
 
 
@@ -123,9 +124,10 @@ async def needs_plugins(context: RunContext, suite: TestReport) -> bool:
     for each candidate. A long suite isn't run twice to find out."""
     if suite.wall_s > BARE_SUITE_S_MAX:
         return True
-    request = TestRequest(limit_s=_limit_s(context), limits_s=_hangs(suite), load_plugins=False)
+    settled = tuple(test for test in suite.results if test not in _hangs(suite))
+    request = TestRequest(tests=settled, limit_s=_limit_s(context), load_plugins=False)
     bare = await context.observe("bare", 2, request)
-    return _outcomes(bare) != _outcomes(suite)
+    return _outcomes(bare) != {test: _outcomes(suite)[test] for test in settled}
 
 
 def _outcomes(report: TestReport) -> dict[str, str]:
@@ -134,7 +136,8 @@ def _outcomes(report: TestReport) -> dict[str, str]:
 
 async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bool) -> TestReport:
     """Run the failing tests, and the passing ones nearest to them, with their lines recorded."""
-    failing = failing_tests(suite)
+    hung = tuple(_hangs(suite))
+    failing = tuple(t for t in failing_tests(suite) if t not in hung[TRACED_HANGS_MAX:])
     request = TestRequest(
         tests=(*failing, *nearest_passing(suite, failing, TRACED_PASSING_MAX)),
         coverage=True,
@@ -150,7 +153,7 @@ async def observe_repeats(
 ) -> tuple[TestReport, ...]:
     """Run what failed again and again, in another order and under other hash seeds.
 
-    A test that hung has shown it twice by now, which is taken as constant.
+    What hung did so twice by now, it or its like of the same file, which is taken as constant.
     """
     failing = tuple(test for test in failing_tests(suite) if test not in _hangs(suite))
     reports = []
@@ -171,7 +174,7 @@ def _limit_s(context: RunContext) -> float:
     if task.test_timeout_s is not None:
         return task.test_timeout_s
     budget_s = task.budget.time_s
-    return FIRST_LIMIT_S if budget_s is None else min(FIRST_LIMIT_S, max(5.0, budget_s / 10))
+    return FIRST_LIMIT_S if budget_s is None else min(FIRST_LIMIT_S, max(5.0, budget_s / 20))
 
 
 def _hangs(suite: TestReport) -> dict[str, float]:

@@ -19,7 +19,7 @@ RANK_OFFSET = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """A thought of depth 1: a place, and what is wrong there; `changes` with their priors, likeliest first."""
+    """A thought of depth 1: a place, and what is wrong there. Its changes come likeliest first."""
 
     text: str
     prior: float

@@ -66,24 +66,25 @@ class GitRepository:
     own: Path
     common: Path
 
-    def listed(self) -> list[str]:
+    def listed(self, ignored_folders: Iterable[str]) -> list[str]:
         """Tracked and untracked but not ignored files below `folder`, relative to it, sorted.
 
-        A submodule is listed as its folder, a nested repository as its folder and a "/".
+        Folders with the names `ignored_folders` are ignored like those that .gitignore names. A
+        submodule is listed as its folder, a nested repository as its folder and a "/".
 
         Raises:
             UnreadableIndex: git can't read the index.
             UsageError: git isn't installed.
         """
-        return self._list(with_index=True)
+        return self._list(ignored_folders, with_index=True)
 
-    def listed_without_index(self) -> list[str]:
+    def listed_without_index(self, ignored_folders: Iterable[str]) -> list[str]:
         """The files that aren't ignored, as if none were tracked.
 
         Raises:
             UnreadableIndex: git can't list the files at all.
         """
-        return self._list(with_index=False)
+        return self._list(ignored_folders, with_index=False)
 
     def files_at(self, commit: str) -> Iterator[Entry]:
         """The files of `commit` below `folder`, as they are stored: no filter runs.
@@ -93,6 +94,7 @@ class GitRepository:
         """
         with self._git_folder_of_our_own() as git_dir:
             self._copy_refs(git_dir)
+            self._show_objects(git_dir)
             tree = self._tree_of(git_dir, commit)
             listed = self._run(git_dir, "ls-tree", "-r", "-z", "--full-tree", tree)
             if listed.returncode:
@@ -102,13 +104,14 @@ class GitRepository:
             rows = [row for row in rows if row.mode != _SUBMODULE and _is_plain(row.path)]
             yield from self._contents(git_dir, commit, sorted(rows, key=lambda row: row.order))
 
-    def _list(self, *, with_index: bool) -> list[str]:
+    def _list(self, ignored_folders: Iterable[str], *, with_index: bool) -> list[str]:
         with self._git_folder_of_our_own() as git_dir:
             if with_index:
                 for index in (self.own / "index", *sorted(self.own.glob("sharedindex.*"))):
                     _copy_file(index, git_dir / index.name)
             _copy_file(self.common / "info" / "exclude", git_dir / "info" / "exclude")
-            options = ("--cached", "--others", "--exclude-standard")
+            options = ["--cached", "--others", "--exclude-standard"]
+            options += (f"--exclude={folder}/" for folder in sorted(ignored_folders))
             try:
                 listed = self._run(git_dir, "ls-files", "-z", *options)
             except subprocess.TimeoutExpired as error:
@@ -165,9 +168,6 @@ class GitRepository:
                 (git_dir / folder).mkdir(parents=True)
             (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
             (git_dir / "config").write_text(self._config())
-            # Alternates have their own quoting; a link of ours needs none of it.
-            (git_dir / "theirs").symlink_to((self.common / "objects").resolve())
-            (git_dir / "objects/info/alternates").write_text(f"{git_dir}/theirs\n")
             yield git_dir
 
     def _config(self) -> str:
@@ -175,6 +175,13 @@ class GitRepository:
         if _SHA256.search(theirs):
             return "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
         return "[core]\n\trepositoryformatversion = 0\n"
+
+    def _show_objects(self, git_dir: Path) -> None:
+        """Only for commands that never write: one that would write an object which is there
+        already sets the time of that object's file anew."""
+        # Alternates have a quoting of their own; a link of ours needs none of it.
+        (git_dir / "theirs").symlink_to((self.common / "objects").resolve())
+        (git_dir / "objects/info/alternates").write_text(f"{git_dir}/theirs\n")
 
     def _copy_refs(self, git_dir: Path) -> None:
         _copy_file(self.common / "packed-refs", git_dir / "packed-refs")

@@ -106,7 +106,7 @@ class _Reader:
 
 
 def _node_id(failure: _Failure, root: Path) -> str:
-    if not failure.classname and not failure.file:
+    if not failure.classname:
         # A file that could not be collected has its module as the name of the test.
         file, rest = _module_file(failure.name, root)
         if file and not rest:

@@ -6,17 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from pathlib import Path
 
 from treemend.store.errors import UsageError
 from treemend.tools.checkout import apply_to_checkout as apply_to_checkout
 from treemend.tools.checkout import read_in_checkout
+from treemend.tools.line_diff import Change, changes
 from treemend.tools.paths import check_relative
 
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 _OBJECT_HEX = 12
-_POPULAR_LINES_MIN = 2000
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _INDEX = re.compile(rb"index ([0-9a-f]{7,64})\.\.([0-9a-f]{7,64})")
 _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 34: '"', 92: "\\"}
@@ -46,10 +45,8 @@ def unified_diff(path: str, before: bytes, after: bytes, context: int = 3) -> by
     skipped = _common_prefix(old, new, context)
     kept = _common_suffix(old[skipped:], new[skipped:], context)
     old, new = old[skipped : len(old) - kept], new[skipped : len(new) - kept]
-    # Where lines repeat a lot the exact match is quadratic; a coarser patch is as right.
-    matcher = SequenceMatcher(None, old, new, autojunk=len(new) > _POPULAR_LINES_MIN)
-    for group in matcher.get_grouped_opcodes(context):
-        parts += _hunk(group, old, new, skipped)
+    for group in _near(changes(old, new), 2 * context):
+        parts += _hunk(group, old, new, context, skipped)
     return b"".join(parts)
 
 
@@ -120,18 +117,34 @@ def _common_suffix(old: list[bytes], new: list[bytes], context: int) -> int:
     return _common_prefix(old[::-1], new[::-1], context)
 
 
+def _near(changed: list[Change], gap: int) -> Iterator[list[Change]]:
+    """The changes in groups that lie no more than `gap` lines apart."""
+    group: list[Change] = []
+    for change in changed:
+        if group and change.old_start - group[-1].old_end > gap:
+            yield group
+            group = []
+        group.append(change)
+    if group:
+        yield group
+
+
 def _hunk(
-    group: list[tuple[str, int, int, int, int]], old: list[bytes], new: list[bytes], skipped: int
+    group: list[Change], old: list[bytes], new: list[bytes], context: int, skipped: int
 ) -> Iterator[bytes]:
-    old_range = _range(skipped + group[0][1], skipped + group[-1][2])
-    new_range = _range(skipped + group[0][3], skipped + group[-1][4])
+    first, last = group[0], group[-1]
+    lead = min(context, first.old_start)
+    trail = min(context, len(old) - last.old_end)
+    old_range = _range(skipped + first.old_start - lead, skipped + last.old_end + trail)
+    new_range = _range(skipped + first.new_start - lead, skipped + last.new_end + trail)
     yield f"@@ -{old_range} +{new_range} @@\n".encode()
-    for tag, old_start, old_end, new_start, new_end in group:
-        if tag == "equal":
-            yield from (_signed(b" ", line) for line in old[old_start:old_end])
-            continue
-        yield from (_signed(b"-", line) for line in old[old_start:old_end])
-        yield from (_signed(b"+", line) for line in new[new_start:new_end])
+    done = first.old_start - lead
+    for change in group:
+        yield from (_signed(b" ", line) for line in old[done : change.old_start])
+        yield from (_signed(b"-", line) for line in old[change.old_start : change.old_end])
+        yield from (_signed(b"+", line) for line in new[change.new_start : change.new_end])
+        done = change.old_end
+    yield from (_signed(b" ", line) for line in old[done : done + trail])
 
 
 def _range(start: int, end: int) -> str:

@@ -28,7 +28,8 @@ CONSTRUCTORS: Mapping[str, Shape] = {
     "str": "string", "chr": "string", "repr": "string", "list": "list", "sorted": "list", "range": "list",
     "dict": "dict", "set": "set", "frozenset": "set", "tuple": "tuple", "bool": "bool", "any": "bool",
     "all": "bool", "isinstance": "bool", "defaultdict": "dict", "Counter": "dict", "deque": "list",
-    "List": "list", "Dict": "dict", "Set": "set", "Tuple": "tuple", "Sequence": "list", "Callable": "callable",
+    "List": "list", "Dict": "dict", "Set": "set", "Tuple": "tuple", "Sequence": "list",
+    "Callable": "callable",
 }  # fmt: skip
 METHODS: Mapping[str, Shape] = {
     "append": "list", "extend": "list", "insert": "list", "sort": "list", "reverse": "list",
@@ -39,6 +40,8 @@ METHODS: Mapping[str, Shape] = {
     "lstrip": "string", "rstrip": "string", "isdigit": "string", "isalpha": "string", "splitlines": "string",
 }  # fmt: skip
 ARITHMETIC = frozenset({"-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>"})
+NUMERIC = frozenset({"/", "//", "**", "<<", ">>"})
+"""Operators that only numbers have; sets, strings and lists share the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,28 +295,27 @@ def _operator_shape(module: Module, node: Node) -> Shape | None:
 def _used_shapes(module: Module, node: Node) -> Iterator[tuple[str, Shape]]:
     if node.type == "call":
         yield from _called_shapes(module, node)
-    elif node.type == "binary_operator":
+        return
+    for used, shape in _shaping_uses(node):
+        if used is not None and used.type == "identifier":
+            yield module.source(used), shape
+
+
+def _shaping_uses(node: Node) -> Iterator[tuple[Node | None, Shape]]:
+    """The parts of a node whose shape its own kind gives away."""
+    if node.type == "binary_operator":
         operator = node.child_by_field_name("operator")
-        if operator is not None and operator.type in ARITHMETIC - {"%", "*", "|", "&", "-", "^"}:
-            for side in ("left", "right"):
-                operand = node.child_by_field_name(side)
-                if operand is not None and operand.type == "identifier":
-                    yield module.source(operand), "number"
-    elif node.type in ("comparison_operator", "binary_operator"):
+        if operator is not None and operator.type in NUMERIC:
+            yield from ((node.child_by_field_name(side), "number") for side in ("left", "right"))
+    if node.type in ("comparison_operator", "binary_operator"):
         numbers = any(child.type in ("integer", "float") for child in node.named_children)
-        for child in node.named_children if numbers else ():
-            if child.type == "identifier":
-                yield module.source(child), "number"
+        yield from ((child, "number") for child in node.named_children if numbers)
     elif node.type in ("for_statement", "for_in_clause"):
-        right = node.child_by_field_name("right")
-        if right is not None and right.type == "identifier":
-            yield module.source(right), "list"
+        yield node.child_by_field_name("right"), "list"
     elif node.type == "subscript":
         index = node.child_by_field_name("subscript")
         if index is not None and index.type == "slice":
-            value = node.child_by_field_name("value")
-            if value is not None and value.type == "identifier":
-                yield module.source(value), "list"
+            yield node.child_by_field_name("value"), "list"
 
 
 def _called_shapes(module: Module, node: Node) -> Iterator[tuple[str, Shape]]:

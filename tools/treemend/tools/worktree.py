@@ -8,7 +8,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from treemend.store.errors import UsageError
 from treemend.tools.git_data import Entry, GitRepository, UnreadableIndex, find_repository
@@ -97,11 +97,11 @@ def _paths_as_they_lie(
 
 def _listed(found: GitRepository, notes: list[str]) -> list[str]:
     try:
-        return found.listed()
+        return found.listed(_SKIPPED_FOLDERS)
     except UnreadableIndex as error:
         notes.append(f"git can't read the index here ({error}): files were listed without it.")
     try:
-        return found.listed_without_index()
+        return found.listed_without_index(_SKIPPED_FOLDERS)
     except UnreadableIndex as error:
         notes.append(f"git can't list the files here ({error}): its ignore rules went unheard.")
     return []
@@ -109,7 +109,12 @@ def _listed(found: GitRepository, notes: list[str]) -> list[str]:
 
 def _with_nested(repo: Path, listed: Sequence[str], notes: list[str], into: Path) -> Iterator[str]:
     """The listed files; a nested repository or submodule is listed as its folder, and is walked."""
+    markers = (path for path in listed if path.endswith("/pyvenv.cfg"))
+    environments = {os.path.dirname(path) for path in markers}
+    environments = {folder for folder in environments if _is_environment(str(repo / folder))}
     for path in listed:
+        if environments and any(str(parent) in environments for parent in PurePosixPath(path).parents):
+            continue
         folder = path.rstrip("/")
         place = repo / folder
         if place.is_dir() and not place.is_symlink():
@@ -143,7 +148,7 @@ def _walk(repo: Path, folder: str, notes: list[str], into: Path) -> Iterator[str
 
 
 def _is_environment(folder: str) -> bool:
-    return os.path.lexists(os.path.join(folder, "pyvenv.cfg"))
+    return all(os.path.lexists(os.path.join(folder, name)) for name in ("pyvenv.cfg", "bin"))
 
 
 def _shown(path: str) -> str:

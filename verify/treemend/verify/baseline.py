@@ -11,6 +11,7 @@ from treemend.verify.runner import TestReport, TestResult
 FAILING = frozenset({TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.TIMEOUT})
 SLOWDOWN = 4.0
 LEAST_LIMIT_S = 2.0
+HUNG_LIMIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def limits_by_test(results: Mapping[str, TestResult], fixed_s: float | None) -> 
     if fixed_s is not None:
         return dict.fromkeys(results, fixed_s)
     return {
-        test: LEAST_LIMIT_S
+        test: HUNG_LIMIT_S
         if result.outcome is TestOutcome.TIMEOUT
         else max(LEAST_LIMIT_S, SLOWDOWN * result.duration_s)
         for test, result in results.items()

@@ -20,7 +20,7 @@ class TestRequest:
         overlay: Files of the tree that a candidate replaces, by relative path.
         tests: Test ids in the order wanted; None for all that the test command collects.
         gate: The number of leading tests of which at least one must pass before the others run, the
-            first of which that doesn't pass ends the run. None runs everything.
+            first of which that doesn't pass ends the run; so does any hang. None runs everything.
         limit_s: Time limit of a test; `limits_s` names exceptions.
         coverage: Whether executed lines are recorded for each test.
         hash_seed: PYTHONHASHSEED of the run.

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from treemend.agents.templates.site import Draft, Site, Template, arguments_of, shown
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 ADDED_MAX = 6
 
@@ -13,7 +18,7 @@ def swapped(site: Site) -> Iterator[Draft]:
     """Two neighbouring arguments in the wrong order."""
     for call in site.nodes("call"):
         arguments = arguments_of(call)
-        for first, second in zip(arguments, arguments[1:], strict=False):
+        for first, second in pairwise(arguments):
             one, other = site.text(first), site.text(second)
             if one != other:
                 fault = f"The arguments of `{shown(site.text(call))}` may be in the wrong order."
@@ -37,13 +42,14 @@ def missing(site: Site) -> Iterator[Draft]:
             yield _added(site, call, name.text, fault, weight)
 
 
-def _added(site: Site, call: object, argument: str, fault: str, weight: float) -> Draft:
-    arguments = call.child_by_field_name("arguments")  # type: ignore[attr-defined]
-    positional = arguments_of(call)  # type: ignore[arg-type]
+def _added(site: Site, call: Node, argument: str, fault: str, weight: float) -> Draft:
+    """The call with the argument behind its positional ones; `call` has an argument list."""
     remedy = f"Pass `{argument}` too."
+    positional = arguments_of(call)
     if positional:
         last = positional[-1]
         return site.swap(last, f"{site.text(last)}, {argument}", fault, weight, remedy)
+    (arguments,) = call.children_by_field_name("arguments")
     inner = site.text(arguments)[1:].lstrip()
     separator = "" if inner.startswith(")") else ", "
     return site.swap(arguments, f"({argument}{separator}{inner}", fault, weight, remedy)

@@ -21,19 +21,43 @@ from treemend.tools.scope import Shape, receiver_and_attribute
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-FAMILIES = (
-    ("any", "all"), ("min", "max", "sum"), ("sorted", "reversed", "list", "tuple", "set"),
-    ("int", "float", "str", "round", "bool"), ("floor", "ceil"), ("append", "extend", "add", "update"),
-    ("keys", "values", "items"), ("startswith", "endswith"), ("strip", "lstrip", "rstrip"),
-    ("lower", "upper", "title", "capitalize", "casefold", "swapcase"), ("find", "rfind", "index", "rindex"),
-    ("split", "rsplit", "splitlines", "partition", "rpartition"), ("isalpha", "isdigit", "isalnum", "isspace",
-    "isupper", "islower", "isnumeric", "isdecimal"), ("union", "intersection", "difference",
-    "symmetric_difference"), ("issubset", "issuperset", "isdisjoint"), ("pop", "popleft", "remove", "discard"),
-    ("append", "appendleft", "insert"), ("sort", "reverse"), ("get", "pop", "setdefault"),
-    ("range", "enumerate", "reversed"), ("encode", "decode"), ("isinstance", "issubclass"),
-    ("getattr", "hasattr"), ("abs", "round", "int"), ("zip", "map", "enumerate"), ("read", "readline", "readlines"),
-    ("search", "match", "fullmatch"), ("ljust", "rjust", "center"), ("ord", "chr"), ("count", "index"),
-)  # fmt: skip
+FAMILIES = tuple(
+    tuple(line.split())
+    for line in """
+    any all
+    min max sum
+    sorted reversed list tuple set
+    int float str round bool
+    abs round int
+    floor ceil
+    ord chr
+    zip map enumerate
+    range enumerate reversed
+    isinstance issubclass
+    getattr hasattr
+    append extend add update
+    append appendleft insert
+    pop popleft remove discard
+    sort reverse
+    keys values items
+    get pop setdefault
+    union intersection difference symmetric_difference
+    issubset issuperset isdisjoint
+    startswith endswith
+    strip lstrip rstrip
+    lower upper title capitalize casefold swapcase
+    find rfind index rindex
+    count index
+    split rsplit splitlines partition rpartition
+    isalpha isdigit isalnum isspace isupper islower isnumeric isdecimal
+    ljust rjust center
+    encode decode
+    search match fullmatch
+    read readline readlines
+    """.strip().splitlines()
+)
+"""Functions and methods that are taken for one another, a family a line."""
+
 WRAPPERS: dict[Shape | None, tuple[str, ...]] = {
     "number": ("abs", "int", "str", "float", "round"),
     "string": ("int", "len", "list", "float"),
@@ -53,7 +77,7 @@ METHODS: dict[Shape | None, tuple[str, ...]] = {
 
 
 def function(site: Site) -> Iterator[Draft]:
-    """Another function than the one that was meant: of its family, or of the module with as many arguments."""
+    """Another function than the one that was meant: of its family, or of the module."""
     for call in site.nodes("call"):
         called = call.child_by_field_name("function")
         if called is None:

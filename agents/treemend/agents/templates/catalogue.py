@@ -1,10 +1,11 @@
 """All fix templates, and what they make of suspicious lines.
 
-Frequencies are thousands among the one-statement fixes of CTSSB-1M where the study has the class (another
-identifier 69, another operand 48, an argument more 41 or less 14, another function 39, number 33, call around 32,
-attribute 30, method call 17, narrower condition 16, boolean 13, attribute more 10, binary operator 9, wider
-condition 5, unary 4, swapped arguments 2). What the study leaves outside its classes, a third of all, has small
-values that were set by hand: off by one, missing base cases, and statements lost, moved or too many lead there.
+Frequencies are thousands among the one-statement fixes of CTSSB-1M where the study has the class
+(another identifier 69, another operand 48, an argument more 41 or less 14, another function 39,
+number 33, call around 32, attribute 30, method call 17, narrower condition 16, boolean 13, attribute
+more 10, binary operator 9, wider condition 5, unary 4, swapped arguments 2). What the study leaves
+outside its classes, a third of all, has values set by hand: off by one, missing base cases, and
+statements that are lost, moved or too many lead there.
 """
 
 from __future__ import annotations

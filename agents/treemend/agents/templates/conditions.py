@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from treemend.agents.templates.site import Draft, Site, Template, condition_of, shown, unique
+from treemend.store.records import Edit
 from treemend.tools.scope import receiver_and_attribute
 from treemend.tools.syntax import walk
 
@@ -131,13 +132,18 @@ def guarded(site: Site) -> Iterator[Draft]:
 
 
 def branches(site: Site) -> Iterator[Draft]:
-    """The two branches of an if are the wrong way round, or `elif` should be a question of its own."""
+    """`elif` should be a question of its own, or the last one should not be asked."""
     node = site.node
     if node.type == "elif_clause":
         fault = f"`{shown(site.text(node).splitlines()[0])}` may have to be asked in any case."
         start = site.module.start(node)
         edit = site.edit(node, "if" + site.module.text[start + 4 : site.module.end(node)])
         yield Draft(fault, "Make it an `if` of its own.", (edit,))
+        condition = condition_of(node)
+        if condition is not None and node.next_named_sibling is None:
+            start, end = site.module.start(node), site.module.end(condition)
+            otherwise = Edit(path=site.module.path, start=start, end=end, text="else")
+            yield Draft(fault, "Make it the `else`.", (otherwise,))
 
 
 TEMPLATES = (

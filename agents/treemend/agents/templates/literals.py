@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from treemend.agents.templates.site import Draft, Site, Template, shown, unique
 
 STRINGS_MAX = 6
+SIZED = ("list", "string", "tuple", "set", "dict", None)
 
 
 def boolean(site: Site) -> Iterator[Draft]:
@@ -20,6 +21,18 @@ def boolean(site: Site) -> Iterator[Draft]:
             yield site.swap(node, name.text, fault, 0.3)
 
 
+OTHER_NOTHINGS = (
+    ("None", 0.7),
+    ("[]", 0.7),
+    ("0", 0.7),
+    ("False", 0.5),
+    ("{}", 0.4),
+    ("''", 0.4),
+    ("set()", 0.4),
+    ("True", 0.3),
+)
+
+
 def empty(site: Site) -> Iterator[Draft]:
     """An empty collection where one with an element was meant, or another kind of nothing."""
     for node in site.nodes("list", "dictionary", "tuple", "none"):
@@ -27,36 +40,38 @@ def empty(site: Site) -> Iterator[Draft]:
             continue
         own = site.text(node)
         fault = f"`{own}` may be the wrong thing to give."
-        for name in site.scope.variables[:6]:
-            near = 1.0 / (1 + name.distance)
-            yield site.swap(node, name.text, fault, near)
-            if own == "[]":
-                yield site.swap(node, f"[{name.text}]", fault, near)
-        for other, weight in (("[[]]", 1.5 if own == "[]" else 0.0), ("None", 0.7), ("[]", 0.7), ("0", 0.7),
-                              ("{}", 0.4), ("''", 0.4), ("set()", 0.4), ("False", 0.5), ("True", 0.3)):  # fmt: skip
-            if other != own and weight:
-                yield site.swap(node, other, fault, weight)
+        for new, weight in _instead_of(own, site):
+            yield site.swap(node, new, fault, weight)
+
+
+def _instead_of(own: str, site: Site) -> Iterator[tuple[str, float]]:
+    for name in site.scope.variables[:6]:
+        near = 1.0 / (1 + name.distance)
+        yield name.text, near
+        if own == "[]":
+            yield f"[{name.text}]", near
+    if own == "[]":
+        yield "[[]]", 1.5
+    yield from (pair for pair in OTHER_NOTHINGS if pair[0] != own)
 
 
 def answer(site: Site) -> Iterator[Draft]:
-    """A constant is returned where a variable was meant, or nothing where something was."""
+    """Something else was to be returned: a variable, its length, a constant; or anything at all."""
     for node in site.nodes("return_statement"):
+        names = [(n.text, 1.0 / (1 + n.distance)) for n in site.scope.variables[:8]]
+        lengths = [(f"len({n.text})", 0.4) for n in site.scope.variables[:8] if n.shape in SIZED]
+        constants = [(text, 0.3) for text in ("0", "1", "-1", "[]", "''", "None", "True", "False")]
         if not node.named_children:
             fault = "Nothing is returned where something may be meant."
-            for name in site.scope.variables[:6]:
-                yield site.swap(node, f"return {name.text}", fault)
-            for constant in ("[]", "0", "False", "True"):
-                yield site.swap(node, f"return {constant}", fault, 0.5)
+            for text, weight in (*names, *constants):
+                yield site.swap(node, f"return {text}", fault, weight)
             continue
         value = node.named_children[0]
-        if value.type not in ("integer", "true", "false", "none", "string", "float"):
-            continue
+        plain = value.type in ("integer", "true", "false", "none", "string", "float")
         fault = f"`{shown(site.text(value))}` may be the wrong answer."
-        for name in site.scope.variables[:8]:
-            yield site.swap(value, name.text, fault, 1.0 / (1 + name.distance))
-        for constant in ("0", "1", "-1", "[]", "''", "None", "True", "False"):
-            if constant != site.text(value):
-                yield site.swap(value, constant, fault, 0.3)
+        for text, weight in (*names, *lengths, *(constants if plain else ())):
+            if text != site.text(value):
+                yield site.swap(value, text, fault, weight if plain else 0.5 * weight)
 
 
 def string(site: Site) -> Iterator[Draft]:

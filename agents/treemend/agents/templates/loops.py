@@ -4,7 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from treemend.agents.templates.site import Draft, Site, Template, arguments_of, shown
+from treemend.agents.templates.site import Draft, Site, Template, arguments_of, shown, values
+
+FORMS = (
+    ("reversed({})", 1.5),
+    ("sorted({})", 1.0),
+    ("{}[1:]", 1.0),
+    ("{}[:-1]", 1.0),
+    ("list({})", 0.7),
+    ("set({})", 0.5),
+    ("enumerate({})", 0.4),
+    ("{}[::-1]", 0.3),
+)
+RANGES = {
+    1: (
+        ("range(1, {0})", 2.0),
+        ("range(1, {0} + 1)", 2.0),
+        ("range({0} + 1)", 1.0),
+        ("range({0} - 1, -1, -1)", 0.7),
+        ("range(2, {0})", 0.5),
+        ("range(0, {0}, 2)", 0.3),
+    ),
+    2: (
+        ("range({1})", 1.0),
+        ("range({0} + 1, {1} + 1)", 1.0),
+        ("range(0, {1})", 0.7),
+        ("range({0}, {1}, -1)", 0.7),
+        ("range({1}, {0})", 0.5),
+        ("range({0}, {1}, 2)", 0.4),
+    ),
+    3: (("range({0}, {1})", 1.0), ("range({1}, {0}, {2})", 0.5)),
+}
+"""Other ranges by the number of arguments."""
 
 
 def kind(site: Site) -> Iterator[Draft]:
@@ -24,11 +55,8 @@ def iterated(site: Site) -> Iterator[Draft]:
             continue
         text = site.text(right)
         fault = f"The loop over `{shown(text)}` may take the wrong elements."
-        forms = (
-            (f"reversed({text})", 1.5), (f"sorted({text})", 1.0), (f"{text}[1:]", 1.0), (f"{text}[:-1]", 1.0),
-            (f"list({text})", 0.7), (f"set({text})", 0.5), (f"enumerate({text})", 0.4), (f"{text}[::-1]", 0.3),
-        )  # fmt: skip
-        for new, weight in forms:
+        for form, weight in FORMS:
+            new = form.format(text)
             is_range = right.type == "call" and text.startswith("range(")
             if not (is_range and new.startswith(("set", "list", "enumerate", "sorted"))):
                 yield site.swap(right, new, fault, weight)
@@ -42,28 +70,30 @@ def bounds(site: Site) -> Iterator[Draft]:
             continue
         texts = [site.text(argument) for argument in arguments]
         fault = f"`{shown(site.text(call))}` may have the wrong bounds."
-        for new, weight in _other_ranges(texts):
-            yield site.swap(call, new, fault, weight)
+        for form, weight in RANGES.get(len(texts), ()):
+            yield site.swap(call, form.format(*texts), fault, weight)
 
 
-def _other_ranges(texts: list[str]) -> list[tuple[str, float]]:
-    if len(texts) == 1:
-        (stop,) = texts
-        return [
-            (f"range(1, {stop})", 2.0), (f"range(1, {stop} + 1)", 2.0), (f"range({stop} + 1)", 1.0),
-            (f"range(2, {stop})", 0.5), (f"range({stop} - 1, -1, -1)", 0.7), (f"range(0, {stop}, 2)", 0.3),
-        ]  # fmt: skip
-    start, stop = texts[:2]
-    if len(texts) == 2:
-        return [
-            (f"range({stop})", 1.0), (f"range(0, {stop})", 0.7), (f"range({start} + 1, {stop} + 1)", 1.0),
-            (f"range({start}, {stop}, -1)", 0.7), (f"range({stop}, {start})", 0.5), (f"range({start}, {stop}, 2)", 0.4),
-        ]  # fmt: skip
-    return [(f"range({start}, {stop})", 1.0), (f"range({stop}, {start}, {texts[2]})", 0.5)]
+def part(site: Site) -> Iterator[Draft]:
+    """All of a sequence where only the part up to, or from, a number was meant."""
+    numbers = [n.text for n in site.scope.variables if n.shape in ("number", None) and n.distance == 0][:4]
+    iterated = [n.child_by_field_name("right") for n in site.nodes("for_statement", "for_in_clause")]
+    for node in [*(n for n in iterated if n is not None), *values(site)]:
+        text = site.text(node)
+        if node.type not in ("identifier", "attribute", "list_comprehension", "call") or text in numbers:
+            continue
+        if site.shape(node) not in ("list", "string", "tuple", None):
+            continue
+        fault = f"Only a part of `{shown(text)}` may be meant."
+        for form, weight in (("[1:]", 1.0), ("[:-1]", 1.0), *((f"[:{n}]", 1.0) for n in numbers)):
+            yield site.swap(node, text + form, fault, weight)
+        for number in numbers:
+            yield site.swap(node, f"{text}[{number}:]", fault, 0.7)
 
 
 TEMPLATES = (
     Template("wrong-loop", 3, kind),
     Template("wrong-iteration", 8, iterated),
     Template("wrong-range", 10, bounds),
+    Template("missing-slice", 8, part),
 )

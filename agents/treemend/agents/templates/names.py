@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 OPERATORS = ("binary_operator", "comparison_operator", "boolean_operator", "augmented_assignment")
 POOL_MAX = 10
+BUILTINS = frozenset(dir(builtins))
 
 
 def variable(site: Site) -> Iterator[Draft]:
@@ -95,6 +98,31 @@ def missing_self(site: Site) -> Iterator[Draft]:
             yield site.swap(node, f"self.{site.text(node)}", fault)
 
 
+def unbound(site: Site) -> Iterator[Draft]:
+    """A name that nothing binds, a slip of the pen: the one in scope that is spelt most like it."""
+    bound = {name.text for name in site.scope.names}
+    for text in unique(site.text(n) for n in site.nodes("identifier") if _is_free(n)):
+        if text in bound or text in BUILTINS:
+            continue
+        fault = f"Nothing binds the name `{text}`."
+        everywhere = [n for n in site.function_nodes("identifier") if site.text(n) == text and _is_free(n)]
+        for other in _spelt_like(text, [n.text for n in site.scope.names]):
+            edits = tuple(site.edit(node, other) for node in everywhere)
+            yield Draft(fault, f"Use `{other}` instead of `{text}`.", edits)
+
+
+def _is_free(node: Node) -> bool:
+    above = node.parent
+    called = above is not None and above.type == "call"
+    bound_by_update = above is not None and above.type == "augmented_assignment"
+    return is_read(node) or (called and not is_read(node)) or bound_by_update
+
+
+def _spelt_like(text: str, others: list[str]) -> list[str]:
+    close = difflib.get_close_matches(text, others, n=3, cutoff=0.5)
+    return [*close, *(other for other in others if other not in close)][:8]
+
+
 def target(site: Site) -> Iterator[Draft]:
     """The result goes to the wrong variable, or to the wrong element."""
     for node in site.nodes("assignment", "augmented_assignment"):
@@ -119,5 +147,6 @@ TEMPLATES = (
     Template("missing-attribute", 10, missing_attribute),
     Template("surplus-attribute", 5, surplus_attribute),
     Template("missing-self", 5, missing_self),
+    Template("unbound-name", 40, unbound),
     Template("wrong-target", 10, target),
 )

@@ -68,7 +68,7 @@ def _is_formatting(site: Site, left: str, operator: str) -> bool:
 
 
 def augmented(site: Site) -> Iterator[Draft]:
-    """`+=` for `-=`, and `=` for `+=`: an accumulator that forgets."""
+    """`+=` for `-=` and the like, and `+=` where `=` was meant."""
     for node in site.nodes("augmented_assignment"):
         operator = node.child_by_field_name("operator")
         if operator is not None:
@@ -76,6 +76,10 @@ def augmented(site: Site) -> Iterator[Draft]:
             for new, weight in ARITHMETIC.get(operator.type[:-1], {}).items():
                 yield site.swap(operator, f"{new}=", fault, weight)
             yield site.swap(operator, "=", fault, 1.0)
+
+
+def forgetting(site: Site) -> Iterator[Draft]:
+    """`=` for `+=`: an accumulator that forgets."""
     for node in site.nodes("assignment"):
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         equals = next((child for child in node.children if child.type == "="), None)
@@ -101,5 +105,6 @@ TEMPLATES = (
     Template("boolean-operator", 5, boolean),
     Template("arithmetic-operator", 9, arithmetic),
     Template("augmented-operator", 6, augmented),
+    Template("lost-update", 4, forgetting),
     Template("unary-operator", 4, unary),
 )

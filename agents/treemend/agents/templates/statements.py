@@ -157,6 +157,8 @@ def _ingredients(site: Site) -> list[tuple[str, float]]:
         for name in near[:6]:
             if name.text != collection.text:
                 found.setdefault(f"{collection.text}.{method}({name.text})", 1.5)
+            if name.shape in ("list", None) and name.text != collection.text:
+                found.setdefault(f"{collection.text}.{method}({name.text}[-1])", 0.7)
     ordered = sorted(found.items(), key=lambda pair: -pair[1])
     return ordered[: 3 * INGREDIENTS_MAX]
 

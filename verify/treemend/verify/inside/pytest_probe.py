@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FRAMES_MAX = 40
 MESSAGE_CHARS_MAX = 4000
 ALARM_REPEAT_S = 0.2
+AFTER_HANGS_S = (float("inf"), 2.0, 2.0, 1.0)
+"""The most a test gets after so many others of its file hung."""
 
 
 class Overrun(BaseException):
@@ -149,21 +151,34 @@ def make_tracer(wanted: bool, root: str) -> NoTracer | SetTraceTracer | Monitori
 class Stopwatch:
     """The soft limit of a test: an alarm that raises Overrun in it, again and again.
 
-    The parent holds the hard limit; it kills the process when this one is swallowed.
+    The parent holds the hard limit; it kills the process when this one is swallowed. Where a test of a
+    file hung, the file's other tests are likely to hang too and get less, unless they have limits of
+    their own.
     """
 
     def __init__(self, limits: dict[str, float], default_s: float) -> None:
         self._limits = limits
         self._default_s = default_s
         self._running = False
+        self._hung: dict[str, int] = {}
         self.overran = False
         signal.signal(signal.SIGALRM, self._ring)
 
     def start(self, test: str) -> None:
         self.overran = False
         self._running = True
-        limit = self._limits.get(test, self._default_s)
-        signal.setitimer(signal.ITIMER_REAL, limit, ALARM_REPEAT_S)
+        signal.setitimer(signal.ITIMER_REAL, self._limit(test), ALARM_REPEAT_S)
+
+    def _limit(self, test: str) -> float:
+        limit = self._limits.get(test)
+        if limit is not None:
+            return limit
+        hung = self._hung.get(test.split("::")[0], 0)
+        return min(self._default_s, AFTER_HANGS_S[min(hung, len(AFTER_HANGS_S) - 1)])
+
+    def count_hang(self, test: str) -> None:
+        file = test.split("::")[0]
+        self._hung[file] = self._hung.get(file, 0) + 1
 
     def stop(self) -> None:
         self._running = False
@@ -239,6 +254,7 @@ class Probe:
         phases = self._phases
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
+            self._watch.count_hang(nodeid)
         self._reporter.send("test", test=nodeid, lines=self._tracer.take(), **phases)
 
     def finished(self, session: Any) -> None:
@@ -248,7 +264,9 @@ class Probe:
         passed = self._phases.get("outcome") == "passed"
         if gate is None:
             return
-        if self._position <= gate:
+        if self._phases.get("outcome") == "timeout":
+            session.shouldstop = "a hang"
+        elif self._position <= gate:
             self._passed += passed
             if self._position == gate and not self._passed:
                 session.shouldstop = "no target passes"
