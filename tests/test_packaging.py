@@ -80,7 +80,7 @@ HEAVY = {"litellm", "langgraph", "langchain_core", "openai", "tree_sitter", "pyt
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     loaded = loaded_by(["--help"], tmp_path)
-    assert not loaded & (HEAVY | {"sqlmodel", "sqlalchemy"})
+    assert not loaded & (HEAVY | {"sqlmodel", "sqlalchemy", "pydantic"})
 
 
 def test_runs_loads_neither_graph_nor_model(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treemend.store.database import Store, open_store
@@ -176,6 +176,7 @@ def in_memory() -> Store:
 NUMBERS = itertools.count()
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=2000))
 def test_blobs_of_any_bytes_come_back(in_memory: Store, data: bytes) -> None:
     name = f"blob-{next(NUMBERS)}"
@@ -204,7 +205,7 @@ def test_S07_a_newer_schema_is_refused(tmp_path: Path) -> None:
     open_store(tmp_path / "treemend.db")
     with sqlite3.connect(tmp_path / "treemend.db") as connection:
         connection.execute("UPDATE schema SET version = 99, treemend = '9.9'")
-    with pytest.raises(StoreError, match="schema 99, of treemend 9.9"):
+    with pytest.raises(StoreError, match=r"schema 99, of treemend 9.9"):
         open_store(tmp_path / "treemend.db")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treemend.store.records import Edit
@@ -54,6 +54,7 @@ def test_edits_outside_the_text_are_refused(bad: Edit) -> None:
         apply_edits("abc", [bad])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), max_size=6))
 def test_the_order_of_edits_apart_does_not_matter(
     pieces: list[tuple[str, str]],

@@ -143,3 +143,12 @@ def test_malformed_reports_are_refused_with_a_mend(data: bytes, root: Path) -> N
 def test_H28_deep_nesting_is_read_flatly(root: Path) -> None:
     data = b"<testsuite>" * 100_000 + b"</testsuite>" * 100_000
     assert parse_junit(data, root) == JUnitReport((), ())
+
+
+def test_H26_many_parts_of_a_name_take_little_time(root: Path) -> None:
+    name = ".".join(["tests"] * 60)
+    cases = (
+        f'<testcase classname="{name}.{n}" file="tests/test_x.py" name="t"><failure/></testcase>'
+        for n in range(2000)
+    )
+    assert len(parse_junit(report("".join(cases)), root).failing) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treemend.tools.line_diff import DIFFERENCES_MAX, Change, changes
@@ -29,6 +29,7 @@ def test_a_changed_line_is_one_change() -> None:
     assert changes(lines("abc"), lines("axc")) == [Change(1, 2, 1, 2)]
 
 
+@settings(deadline=None)
 @given(LINES, LINES)
 def test_changes_rebuild_the_new_lines(old: list[bytes], new: list[bytes]) -> None:
     rebuilt: list[bytes] = []

@@ -39,6 +39,8 @@ from treemend.tools.paths import check_relative, is_protected
         ".gitattributes",
         "noxfile.py",
         "Makefile",
+        "pytest.py",
+        "_pytest/runner.py",
         "Tests/Test_A.py",
         "CONFTEST.PY",
     ],
@@ -56,6 +58,7 @@ def test_P09_P10_what_judges_a_patch_is_protected(path: str) -> None:
         "attest_a.py",
         "pkg/protest.py",
         "testament/b.py",
+        "src/_pytest/runner.py",
         "",
     ],
 )

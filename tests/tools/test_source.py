@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from treemend.tools.source import SOURCE_BYTES_MAX, NotEditable, SourceFile
@@ -114,6 +114,7 @@ def test_H08_H10_H11_links_pipes_and_folders_are_not_opened(tmp_path: Path) -> N
             SourceFile.read(tmp_path / name)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([b"", codecs.BOM_UTF8, b"# coding: latin-1\n", b"# coding: shift_jis\n"]),
     st.binary(max_size=60),

@@ -150,3 +150,15 @@ def test_H26_only_the_last_megabyte_is_read(root: Path) -> None:
     first = 'File "calc.py", line 1, in early\n'
     last = 'File "calc.py", line 2, in late\n'
     assert places(first + "-\n" * TRACE_CHARS_MAX + last, root) == [("calc.py", 2, "late")]
+
+
+def test_H09_a_link_that_leads_outside_names_nothing(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret.py").write_text("x = 1\n")
+    (root / "out").symlink_to(outside)
+    (root / "direct.py").symlink_to(outside / "secret.py")
+    (root / "within").symlink_to("src")
+    assert locate("out/secret.py", root) == locate("direct.py", root) == ""
+    assert locate("within/pkg/core.py", root) == "within/pkg/core.py"

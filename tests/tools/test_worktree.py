@@ -7,13 +7,14 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from treemend.store.errors import UsageError
-from treemend.tools.worktree import PrivateTree, make_private_tree
+from treemend.tools.worktree import NOTES_MAX, TREE_BYTES_MAX, PrivateTree, make_private_tree
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -384,6 +385,35 @@ def test_H05_very_deep_folders_are_bounded(tmp_path: Path) -> None:
     assert "folders deep" in tree.notes[0]
 
 
+@pytest.mark.parametrize("commit", ["", "HEAD"])
+def test_H05_very_deep_folders_that_git_tracks_are_bounded(repo: Path, tmp_path: Path, commit: str) -> None:
+    deep = "d/" * 1500
+    folder = os.open(repo, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=folder)
+        below = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(os.open("x.py", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "deep")
+    tree = make_private_tree(repo, tmp_path / "copy", commit=commit)
+    assert tree.files == (".gitignore", "a.py", "gone.py", "pkg/b.py")
+    assert tree.notes == (f"{deep}x.py was left out: more than 256 folders deep.",)
+    # pytest can't remove what is that deep.
+    subprocess.run(["rm", "-rf", str(repo)], check=True)
+
+
+def test_notes_are_bounded(repo: Path, copy: Make) -> None:
+    for number in range(NOTES_MAX + 7):
+        os.mkfifo(repo / f"{number}.py")
+    shutil.rmtree(repo / ".git")
+    notes = copy(repo).notes
+    assert len(notes) == NOTES_MAX + 1
+    assert notes[-1] == "7 more were left out."
+
+
 def test_H31_a_git_file_that_leads_astray(tmp_path: Path, copy: Make) -> None:
     write(tmp_path / "r", {"a.py": "", ".git": "gitdir: /etc\n"})
     assert copy(tmp_path / "r").files == ("a.py",)
@@ -458,3 +488,42 @@ def test_the_environments_git_settings_are_not_heard(
         monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
     assert "a.py" in copy(repo).files
     assert "a.py" in copy(repo, "HEAD").files
+
+
+def test_H03_more_than_a_sandbox_takes_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "r", {"a.py": ""})
+    with (tmp_path / "r/sparse").open("wb") as file:
+        file.truncate(TREE_BYTES_MAX + 1)
+    with pytest.raises(UsageError, match="MiB"):
+        make_private_tree(tmp_path / "r", tmp_path / "copy")
+
+
+def test_H32_a_path_too_long_for_any_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        make_private_tree(tmp_path / ("a" * 5000), tmp_path / "copy")
+
+
+# A limit that anybody can set, in place of a full disk.
+FULL = """
+import resource, sys
+from pathlib import Path
+from treemend.store.errors import StoreError
+from treemend.tools.worktree import make_private_tree
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    make_private_tree(Path(sys.argv[1]), Path(sys.argv[2]))
+except StoreError as error:
+    print(error.mend)
+"""
+
+
+def test_S04_a_full_disk_makes_no_tree_that_lacks_files(tmp_path: Path) -> None:
+    write(tmp_path / "r", {"a.py": "", "b.py": "x" * 9000})
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "r"), str(tmp_path / "copy")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Free some space" in done.stdout

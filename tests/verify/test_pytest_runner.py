@@ -9,7 +9,8 @@ import pytest
 from treemend.store.errors import SandboxUnavailableError, UsageError
 from treemend.store.records import TestOutcome
 from treemend.verify.interpreter import find_interpreter
-from treemend.verify.pytest_runner import PytestRunner, pytest_arguments
+from treemend.verify.pytest_runner import PytestRunner
+from treemend.verify.pytest_target import PytestTarget, pytest_arguments
 from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.sandbox import Sandbox
 from treemend.verify.sandboxes import find_sandbox
@@ -34,9 +35,8 @@ def repo(tmp_path: Path) -> Path:
 
 
 def runner(sandbox: Sandbox, repo: Path, *arguments: str) -> PytestRunner:
-    return PytestRunner(
-        sandbox, find_interpreter("", repo), tree=repo, repo=repo, arguments=(*BARE, *arguments)
-    )
+    interpreter = find_interpreter("", repo)
+    return PytestRunner(PytestTarget(sandbox, interpreter, repo, repo, (*BARE, *arguments)))
 
 
 def outcomes(report: TestReport) -> dict[str, str]:

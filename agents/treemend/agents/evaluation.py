@@ -76,7 +76,9 @@ class Evaluator:
             self._import_lines,
             self._changed(candidate, place),
         )
-        report = await self._context.run_tests(self._request(candidate, regression, gate=len(self.targets)))
+        report = await self._context.run_tests(
+            self._request(candidate, regression, gate=len(self.targets)), self._context.warm
+        )
         verdict = _verdict(candidate, tally(report, self.targets, regression))
         self._context.store.record_evaluation(
             self._context.id,

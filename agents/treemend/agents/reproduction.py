@@ -70,17 +70,26 @@ def check_suite(report: TestReport) -> NotReproduced | None:
     if report.collection_errors:
         shown = dict(list(report.collection_errors.items())[:3])
         return NotReproduced(f"the suite does not import: {messages_of(shown)}")
+    if "has no pytest" in report.problem:
+        raise UsageError(f"{report.problem}.", mend="Give --python the interpreter that the tests run with.")
+    if report.collected is None and report.problem:
+        return NotReproduced(f"the suite does not run: {report.problem}: {_said_last(report.output)}")
     if report.collected is None:
-        last = report.output.strip().splitlines()[-1:] or [""]
-        if "has no pytest" in report.problem:
-            raise UsageError(
-                f"{report.problem}.", mend="Give --python the interpreter that the tests run with."
-            )
-        return NotReproduced(f"the suite does not run: {report.problem}: {last[0]}")
+        raise UsageError(
+            f"pytest refuses to begin: {_said_last(report.output)}",
+            mend="Mend its options in --test-cmd or in the project's configuration.",
+        )
     raise UsageError(
         "There are no tests to run.",
         mend="Give --test-cmd the pytest command that finds them, or --repo the folder that has them.",
     )
+
+
+def _said_last(output: str) -> str:
+    """The line in which pytest says what is wrong."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower()]
+    return (telling or lines or ["it says nothing"])[-1][:300]
 
 
 def resolve_named(wanted: Sequence[str], report: TestReport) -> frozenset[str]:

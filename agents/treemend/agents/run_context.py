@@ -14,6 +14,7 @@ from treemend.store.database import Store
 from treemend.store.records import UNTOUCHED, Execution, Run, RunId, Spend, Task
 from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.sandbox import Sandbox
+from treemend.verify.warm_runner import WarmRunner
 
 REPORT = TypeAdapter(TestReport)
 MESSAGE_CHARS_MAX = 1000
@@ -25,7 +26,9 @@ class RunContext:
 
     Attributes:
         folder: The run's own folder in the state folder; it goes when the run has ended.
-        runner: Runs tests of the private tree; usable from the end of the prepare step on.
+        runner: Runs tests of the private tree; usable from the end of the prepare step on. Its verdict
+            is that of record.
+        warm: Runs the tests of candidates.
     """
 
     store: Store
@@ -33,6 +36,7 @@ class RunContext:
     folder: Path
     sandbox: Sandbox
     runner: TestRunner
+    warm: WarmRunner
     listener: Listener = ignore
     started: float = field(default_factory=time.monotonic)
     spent_before_s: float = 0.0
@@ -54,8 +58,9 @@ class RunContext:
         """Seconds of work on this run, over all the processes that worked on it."""
         return self.spent_before_s + time.monotonic() - self.started
 
-    async def run_tests(self, request: TestRequest) -> TestReport:
-        report = await self.runner.run(request)
+    async def run_tests(self, request: TestRequest, runner: TestRunner | None = None) -> TestReport:
+        """Run tests with the cold runner, or with the one given, and count them."""
+        report = await (runner or self.runner).run(request)
         self.tests_run += len(report.results)
         return report
 

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
@@ -36,9 +37,11 @@ from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
 from treemend.tools.worktree import make_private_tree
 from treemend.verify.selection import Selector
+from treemend.verify.warm_runner import check_agreement
 
 MakePolicy = Callable[[Plan], Policy]
 NOT_REPRODUCED = "not reproduced"
+COMPARED_MAX = 50
 
 
 @dataclass
@@ -74,8 +77,6 @@ class Steps:
             return
         shutil.rmtree(context.tree, ignore_errors=True)
         context.folder.mkdir(parents=True, exist_ok=True)
-        from pathlib import Path
-
         made = make_private_tree(Path(context.task.repo), context.tree, commit=context.task.commit)
         facts = {"digest": made.digest, "files": len(made.files), "notes": list(made.notes)}
         context.store.put_blob(context.id, "tree", json.dumps(facts).encode())
@@ -169,6 +170,7 @@ class Steps:
     async def _searching(self) -> _Search:
         if self._search is None:
             observation = await self._observation()
+            await self._check_warm(observation)
             plan = make_plan(self._context, observation)
             evaluator = Evaluator(self._context, observation, plan.sources)
             policy = self._make_policy(plan)
@@ -176,6 +178,15 @@ class Steps:
             await exploration.restore()
             self._search = _Search(plan, evaluator, exploration)
         return self._search
+
+    async def _check_warm(self, observation: Observation) -> None:
+        """Let the warm runner show on the untouched tree that it sees what a cold one sees."""
+        context, suite = self._context, observation.suite
+        known = (*observation.baseline.targets, *observation.baseline.regression)
+        tests = [test for test in known if suite.results[test].outcome != "timeout"]
+        await check_agreement(context.warm, suite, tests[:COMPARED_MAX], observation.load_plugins)
+        if context.warm.cold_because:
+            context.listener(Noted(f"each candidate runs cold: {context.warm.cold_because}"))
 
 
 def _why_ended(ended: str, executed: int) -> str:

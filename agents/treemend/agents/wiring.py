@@ -24,8 +24,10 @@ from treemend.store.records import Outcome, Run, RunId, Task
 from treemend.store.state import state_folder
 from treemend.verify.b4 import B4
 from treemend.verify.interpreter import find_interpreter
-from treemend.verify.pytest_runner import PytestRunner, pytest_arguments
+from treemend.verify.pytest_runner import PytestRunner
+from treemend.verify.pytest_target import PytestTarget, pytest_arguments
 from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
+from treemend.verify.warm_runner import WarmRunner
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -89,7 +91,10 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
         }
         begun = await saver.aget_tuple(config) is not None
         first = None if begun else GraphState(run_id=run.id, graph_version=GRAPH_VERSION)
-        await graph.ainvoke(first, config, durability="sync")
+        try:
+            await graph.ainvoke(first, config, durability="sync")
+        finally:
+            await context.warm.close()
 
 
 def _context(store: Store, run: Run, listener: Listener) -> RunContext:
@@ -97,20 +102,22 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
     sweep_leftovers()
     sandbox = find_sandbox(task.sandbox)
     folder = _folder(run)
-    runner = PytestRunner(
+    target = PytestTarget(
         sandbox=sandbox,
         interpreter=find_interpreter(task.python, Path(task.repo)),
         tree=folder / "tree",
         repo=Path(task.repo),
         arguments=pytest_arguments(task.test_command),
     )
+    cold = PytestRunner(target)
     spent = store.spend(run.id)
     return RunContext(
         store=store,
         run=run,
         folder=folder,
         sandbox=sandbox,
-        runner=runner,
+        runner=cold,
+        warm=WarmRunner(target, cold),
         listener=listener,
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),

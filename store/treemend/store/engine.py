@@ -9,43 +9,72 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session
 
 from treemend.store.errors import StoreError
-from treemend.store.tables import SCHEMA_VERSION, SchemaRow
+from treemend.store.tables import SCHEMA_VERSION, SchemaRow, StoreRow
 
 BUSY_TIMEOUT_MS = 10_000
+_URL_MEND = "Give --store a file, or a URL such as postgresql://user@host/database."
 READS_ONLY = "treemend_reads_only"
 """The execution option of transactions that need not wait for a writer."""
 
+INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""The databases that are known to work, and their INSERT that can ignore what is there already."""
+
 PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA foreign_keys=ON",
 )
 
 
-def open_engine(url: str) -> Engine:
-    """An engine whose write transactions are BEGIN IMMEDIATE on SQLite, with its schema checked.
+def open_engine(where: str | Path) -> tuple[Engine, str]:
+    """An engine for a file or a URL, its schema checked, and its name in messages (no password).
+
+    On SQLite every write transaction is BEGIN IMMEDIATE.
 
     Raises:
         StoreError: the database can't be opened, isn't one, or has another schema.
     """
-    with named_errors(url):
-        try:
-            engine = create_engine(url)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(
-                f"{url!r} is no database URL: {error}.",
-                mend="Give --store a file, or a URL such as sqlite:////path/to/file.db.",
-            ) from error
+    url, name = _url_of(where)
+    with named_errors(name):
+        engine = _engine(url, name)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_immediate)
-        _check_schema(engine, url)
+        _check_schema(engine, name)
+    return engine, name
+
+
+def _url_of(where: str | Path) -> tuple[URL, str]:
+    if isinstance(where, Path) or "://" not in where:
+        path = str(Path(where).absolute())
+        # Not by way of a string: `?` and `#` are letters of a file's name like others.
+        return URL.create("sqlite", database=path), path
+    try:
+        url = make_url(where)
+    except (ArgumentError, ValueError) as error:
+        raise StoreError("--store is no database URL.", mend=_URL_MEND) from error
+    return url, url.render_as_string(hide_password=True)
+
+
+def _engine(url: URL, name: str) -> Engine:
+    try:
+        engine = create_engine(url)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"{name} needs the driver {error.name}, which is not installed.",
+            mend=f"Install {error.name} beside treemend, or name another driver in the URL.",
+        ) from error
+    except (ArgumentError, NoSuchModuleError, TypeError, ValueError) as error:
+        raise StoreError(f"{name} is no database URL.", mend=_URL_MEND) from error
+    if engine.dialect.name not in INSERTS:
+        raise StoreError(f"{name}: {engine.dialect.name} can't hold the store.", mend=_URL_MEND)
     return engine
 
 
@@ -61,38 +90,52 @@ def _begin_immediate(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _check_schema(engine: Engine, url: str) -> None:
-    if not inspect(engine).has_table(SchemaRow.__tablename__):
-        _create(engine)
-    with Session(engine) as session:
+def _check_schema(engine: Engine, name: str) -> None:
+    readers = engine.execution_options(**{READS_ONLY: True})
+    with readers.connect() as connection:
+        made = inspect(connection).has_table(SchemaRow.__tablename__)
+    if not made:
+        _create(engine, name)
+    with Session(readers) as session:
         row = session.get(SchemaRow, 1)
     if row is None:
-        raise StoreError(f"{url} is a database of something else.", mend="Give --store a file of its own.")
+        raise _not_ours(name)
     if row.version > SCHEMA_VERSION:
         raise StoreError(
-            f"{url} has schema {row.version}, of treemend {row.treemend}; this is {SCHEMA_VERSION}.",
+            f"{name} has schema {row.version}, of treemend {row.treemend}; this is {SCHEMA_VERSION}.",
             mend=f"Use treemend {row.treemend} or newer, or give --store another file.",
         )
     if row.version < SCHEMA_VERSION:
         raise StoreError(
-            f"{url} has schema {row.version}, which this treemend no longer reads.",
+            f"{name} has schema {row.version}, which this treemend no longer reads.",
             mend="Give --store another file.",
         )
 
 
-def _create(engine: Engine) -> None:
-    """Make all tables and the schema row in one transaction; another process may do so meanwhile."""
+def _create(engine: Engine, name: str) -> None:
+    """Make all tables and the schema row in one transaction, in an empty database."""
     with engine.begin() as connection:
-        SQLModel.metadata.create_all(connection)
-        with Session(connection) as session:
-            if session.get(SchemaRow, 1) is None:
-                session.add(SchemaRow(version=SCHEMA_VERSION, treemend=version("treemend")))
-                session.commit()
+        tables = inspect(connection).get_table_names()
+        if not tables:
+            _create_tables(connection)
+        elif SchemaRow.__tablename__ not in tables:
+            raise _not_ours(name)
+
+
+def _create_tables(connection: Connection) -> None:
+    StoreRow.metadata.create_all(connection)
+    with Session(connection) as session:
+        session.add(SchemaRow(version=SCHEMA_VERSION, treemend=version("treemend")))
+        session.commit()
+
+
+def _not_ours(name: str) -> StoreError:
+    return StoreError(f"{name} is a database of something else.", mend="Give --store one of its own.")
 
 
 @contextmanager
 def named_errors(what: str) -> Iterator[None]:
-    """Turn what the driver says into a StoreError with its mend."""
+    """Turn what the driver says of the database `what` into a StoreError with its mend."""
     try:
         yield
     except DBAPIError as error:
@@ -112,8 +155,3 @@ def _mend(message: str) -> str:
     }
     found = [mend for part, mend in mends.items() if part in message]
     return found[0] if found else "Check that the database is there and can be written to."
-
-
-def url_of(store: str | Path) -> str:
-    """A database URL, of a file's path where it isn't one already."""
-    return str(store) if "://" in str(store) else f"sqlite:///{Path(store).absolute()}"

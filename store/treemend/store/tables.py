@@ -8,12 +8,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 SCHEMA_VERSION = 1
 
 
-class SchemaRow(SQLModel, table=True):
+class StoreRow(SQLModel, registry=registry()):
+    """A row of the store's own metadata: the tables of a program that uses treemend stay apart."""
+
+
+class SchemaRow(StoreRow, table=True):
     """The one row that says which schema the database has, and who made it."""
 
     __tablename__ = "schema"
@@ -23,7 +28,7 @@ class SchemaRow(SQLModel, table=True):
     treemend: str
 
 
-class RunRow(SQLModel, table=True):
+class RunRow(StoreRow, table=True):
     """A run; `number` orders runs by their creation."""
 
     __tablename__ = "runs"
@@ -38,7 +43,7 @@ class RunRow(SQLModel, table=True):
     reason: str = ""
 
 
-class BlobRow(SQLModel, table=True):
+class BlobRow(StoreRow, table=True):
     """Bytes of a run, by name."""
 
     __tablename__ = "blobs"
@@ -49,7 +54,7 @@ class BlobRow(SQLModel, table=True):
     sha256: str
 
 
-class ThoughtRow(SQLModel, table=True):
+class ThoughtRow(StoreRow, table=True):
     """A node of the thought tree."""
 
     __tablename__ = "thoughts"
@@ -65,7 +70,7 @@ class ThoughtRow(SQLModel, table=True):
     has_edit: bool
 
 
-class CandidateRow(SQLModel, table=True):
+class CandidateRow(StoreRow, table=True):
     """A realized thought."""
 
     __tablename__ = "candidates"
@@ -80,7 +85,7 @@ class CandidateRow(SQLModel, table=True):
     duplicate_of: int | None
 
 
-class TestCaseRow(SQLModel, table=True):
+class TestCaseRow(StoreRow, table=True):
     """A test and its role."""
 
     __tablename__ = "test_cases"
@@ -92,7 +97,7 @@ class TestCaseRow(SQLModel, table=True):
     role: str
 
 
-class ExecutionRow(SQLModel, table=True):
+class ExecutionRow(StoreRow, table=True):
     """A cell of the passing matrix: one run of one test on one candidate."""
 
     __tablename__ = "executions"
@@ -108,7 +113,7 @@ class ExecutionRow(SQLModel, table=True):
     message: str
 
 
-class VerdictRow(SQLModel, table=True):
+class VerdictRow(StoreRow, table=True):
     """What the tests say of a candidate."""
 
     __tablename__ = "verdicts"
@@ -123,7 +128,7 @@ class VerdictRow(SQLModel, table=True):
     reward: float
 
 
-class RolloutRow(SQLModel, table=True):
+class RolloutRow(StoreRow, table=True):
     """One round of the search."""
 
     __tablename__ = "rollouts"
@@ -135,7 +140,7 @@ class RolloutRow(SQLModel, table=True):
     reward: float
 
 
-class RankingRow(SQLModel, table=True):
+class RankingRow(StoreRow, table=True):
     """A plausible candidate's place."""
 
     __tablename__ = "ranking"
@@ -151,7 +156,7 @@ class RankingRow(SQLModel, table=True):
     confirmed: bool | None
 
 
-class SpendRow(SQLModel, table=True):
+class SpendRow(StoreRow, table=True):
     """What one step cost."""
 
     __tablename__ = "spend"

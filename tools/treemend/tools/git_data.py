@@ -21,6 +21,7 @@ from typing import IO
 from treemend.store.errors import UsageError
 
 _TIMEOUT_S = 120.0
+_CONTENT_BYTES_MAX = 1 << 30
 _SETTINGS = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -257,6 +258,11 @@ def _read_object(stream: IO[bytes], row: _Row, commit: str) -> bytes:
     header = stream.readline().split()
     if len(header) != 3 or header[1] != b"blob":
         raise _incomplete(commit, b"no content of " + os.fsencode(row.path))
+    if int(header[2]) > _CONTENT_BYTES_MAX:
+        raise UsageError(
+            f"{row.path!a} in commit {commit!r} has {int(header[2]) >> 20} MiB.",
+            mend="Leave --commit out, and let .gitignore name what isn't source.",
+        )
     content = stream.read(int(header[2]))
     if len(content) != int(header[2]) or stream.read(1) != b"\n":
         raise _incomplete(commit, b"cut short: " + os.fsencode(row.path))

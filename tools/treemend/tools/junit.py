@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
 from treemend.store.errors import UsageError
-from treemend.tools.traces import locate
+from treemend.tools.traces import is_file_below, locate
 
 REPORT_BYTES_MAX = 50_000_000
+_PARTS_MAX = 32
 _PLACE = ("file", "classname", "name")
 _MEND = "Give a report that `pytest --junitxml=report.xml` wrote, or name the test with --test."
 
@@ -127,13 +128,26 @@ def _module_file(dotted: str, root: Path) -> tuple[str, list[str]]:
 
     The front is dropped part by part when the report is relative to a folder above `root`.
     """
-    parts = [part for part in dotted.split(".") if part][:64]
-    for start, end in itertools.product(range(len(parts)), range(len(parts), 0, -1)):
-        if start < end:
-            path = "/".join(parts[start:end]) + ".py"
-            if "/" not in "".join(parts) and locate(f"{root}/{path}", root):
-                return path, parts[end:]
+    parts = [part for part in dotted.split(".") if part][:_PARTS_MAX]
+    if "/" in dotted:
+        return "", []
+    for start in range(len(parts)):
+        end = _module_end(parts, start, root)
+        if end:
+            return "/".join(parts[start:end]) + ".py", parts[end:]
     return "", []
+
+
+def _module_end(parts: list[str], start: int, root: Path) -> int:
+    """Where the longest module that begins at `start` ends; 0 if there is none."""
+    found, folder = 0, ""
+    for end, part in enumerate(parts[start:], start + 1):
+        if is_file_below(f"{folder}{part}.py", root):
+            found = end
+        folder += f"{part}/"
+        if not os.path.isdir(os.path.join(root, folder)):
+            break
+    return found
 
 
 def _after_module(parts: list[str], file: str) -> list[str]:

@@ -18,6 +18,7 @@ _NAMES = frozenset(
         ".gitlab-ci.yml",
         ".pre-commit-config.yaml",
         ".pytest.ini",
+        ".pytest.toml",
         ".travis.yml",
         "appveyor.yml",
         "azure-pipelines.yml",
@@ -30,6 +31,7 @@ _NAMES = frozenset(
         "noxfile.py",
         "pyproject.toml",
         "pytest.ini",
+        "pytest.toml",
         "setup.cfg",
         "setup.py",
         "sitecustomize.py",
@@ -41,6 +43,8 @@ _NAMES = frozenset(
 )
 _NAME_PATTERN = re.compile(r"test_.*\.py|.*_test\.py|.*\.pth|\.git.*", re.DOTALL)
 _PACKAGES = frozenset({"sitecustomize", "usercustomize"})
+# At the top, where they stand in for the runner's own modules.
+_RUNNER = frozenset({"_pytest", "pluggy", "pluggy.py", "pytest", "pytest.py"})
 _MEND = "Name a file below the repository's top folder, such as src/module.py."
 
 
@@ -53,7 +57,9 @@ def is_protected(path: str) -> bool:
     if not parts:
         return False
     folders, name = parts[:-1], parts[-1]
-    if any(part in _TEST_FOLDERS or part in _CI_FOLDERS or part in _PACKAGES for part in folders):
+    if parts[0] in _RUNNER or any(
+        part in _TEST_FOLDERS or part in _CI_FOLDERS or part in _PACKAGES for part in folders
+    ):
         return True
     return name in _NAMES or any(_NAME_PATTERN.fullmatch(part) for part in parts)
 

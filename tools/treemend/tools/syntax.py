@@ -104,7 +104,7 @@ def parse_module(path: str, text: str) -> Module:
     data = text.encode("utf-8", "surrogatepass")
     root = _parser().parse(data).root_node
     characters = None if len(data) == len(text) else tuple(_character_offsets(text))
-    return Module(path, text, root, tuple(_statements(root, "", None, "")), characters)
+    return Module(path, text, root, tuple(_statements(root, _Around())), characters)
 
 
 def _character_offsets(text: str) -> Iterator[int]:
@@ -115,40 +115,57 @@ def _character_offsets(text: str) -> Iterator[int]:
     yield len(text)
 
 
-def _statements(node: Node, function: str, definition: Node | None, class_name: str) -> Iterator[Statement]:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What encloses a statement: qualified name of the innermost definition, function and class."""
+
+    prefix: str = ""
+    function: str = ""
+    definition: Node | None = None
+    class_name: str = ""
+
+    def inside(self, node: Node) -> _Around:
+        name = node.child_by_field_name("name") if node.type in DEFINITIONS else None
+        if name is None:
+            return self
+        qualified = _qualified(self.prefix, _text(name))
+        if node.type == "class_definition":
+            return _Around(qualified, self.function, self.definition, qualified)
+        return _Around(qualified, qualified, node, self.class_name)
+
+
+def _statements(node: Node, around: _Around) -> Iterator[Statement]:
     block = tuple(child for child in node.named_children if child.type != "comment")
     for child in block:
         target = _undecorated(child)
         if target.type in COMPOUND:
-            yield _statement(target, function, definition, class_name, block)
-            yield from _inside(target, function, definition, class_name)
+            yield _statement(target, around, block)
+            yield from _inside(target, around.inside(target))
         elif target.type in SIMPLE:
-            yield _statement(target, function, definition, class_name, block)
+            yield _statement(target, around, block)
 
 
-def _inside(node: Node, function: str, definition: Node | None, class_name: str) -> Iterator[Statement]:
-    name = node.child_by_field_name("name")
-    if node.type in DEFINITIONS and name is not None:
-        owner = class_name if node.type == "function_definition" and not function else function
-        qualified = _qualified(owner, _text(name))
-        if node.type == "class_definition":
-            class_name = qualified
-        else:
-            function, definition = qualified, node
+def _inside(node: Node, around: _Around) -> Iterator[Statement]:
     for child in node.named_children:
         if child.type == "block":
-            yield from _statements(child, function, definition, class_name)
+            yield from _statements(child, around)
         elif child.type in COMPOUND:
-            yield _statement(child, function, definition, class_name, (child,))
-            yield from _inside(child, function, definition, class_name)
+            yield _statement(child, around, (child,))
+            yield from _inside(child, around)
 
 
-def _statement(
-    node: Node, function: str, definition: Node | None, class_name: str, block: tuple[Node, ...]
-) -> Statement:
+def _statement(node: Node, around: _Around, block: tuple[Node, ...]) -> Statement:
     body = body_of(node)
     last = node.end_point[0] if body is None else max(node.start_point[0], _header_end(node, body))
-    return Statement(node, node.start_point[0] + 1, last + 1, function, definition, class_name, block)
+    return Statement(
+        node,
+        node.start_point[0] + 1,
+        last + 1,
+        around.function,
+        around.definition,
+        around.class_name,
+        block,
+    )
 
 
 def _header_end(node: Node, body: Node) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,7 +13,7 @@ from treemend.store.records import Frame
 
 TRACE_CHARS_MAX = 1_000_000
 _LINE_CHARS_MAX = 5_000
-_PARTS_MAX = 64
+_PARTS_MAX = 32
 
 # Each pattern is matched at the line's start and can't match one character in two ways.
 _PYTHON = re.compile(r'(?:E )?[\s|+>]*File "([^"]+)", line (\d{1,7})(?:, in (.*))?')
@@ -81,15 +82,15 @@ def _frame(line: str) -> Iterator[tuple[str, int, str]]:
         yield match[1], int(match[2]), match[3] or ""
 
 
-def _first_file(root: Path, candidates: list[list[str]]) -> str:
-    for parts in candidates:
-        if parts and ".." not in parts and _is_file(root.joinpath(*parts)):
-            return "/".join(parts)
-    return ""
-
-
-def _is_file(path: Path) -> bool:
+def is_file_below(path: str, root: Path) -> bool:
+    """Whether `path` (relative to `root`) is a file there, and none that a link leads outside for."""
+    place = os.path.join(root, path)
     try:
-        return path.is_file()
+        return os.path.isfile(place) and Path(os.path.realpath(place)).is_relative_to(root.resolve())
     except (OSError, ValueError):
         return False
+
+
+def _first_file(root: Path, candidates: list[list[str]]) -> str:
+    paths = ("/".join(parts) for parts in candidates if parts and ".." not in parts)
+    return next((path for path in paths if is_file_below(path, root)), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,11 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from treemend.store.errors import UsageError
+from treemend.store.errors import StoreError, UsageError
 from treemend.tools.git_data import Entry, GitRepository, UnreadableIndex, find_repository
 
 DEPTH_MAX = 256
 FILES_MAX = 200_000
+NOTES_MAX = 50
+TREE_BYTES_MAX = 1 << 30
 _CHUNK_BYTES = 1 << 20
 _SKIPPED_FOLDERS = frozenset(
     {
@@ -31,7 +34,9 @@ _SKIPPED_FOLDERS = frozenset(
         "node_modules",
     }
 )
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _MEND = "Give the top folder of a Python project."
+_TOO_DEEP = f"{{}} was left out: more than {DEPTH_MAX} folders deep."
 _NOT_A_FILE = "{} was left out: it is no file, folder or link."
 
 
@@ -57,10 +62,28 @@ def make_private_tree(repo: Path, into: Path, *, commit: str = "") -> PrivateTre
 
     Raises:
         UsageError: `repo` is missing, empty or too large, `commit` unknown, or git not installed.
+        StoreError: `into` can't be written, or its disk is full.
     """
-    if not repo.is_dir():
-        raise UsageError(f"There is no folder {repo}.", mend=_MEND)
-    repo = repo.resolve()
+    repo = _existing(repo)
+    try:
+        return _made(repo, into, commit)
+    except OSError as error:
+        raise StoreError(
+            f"The copy of {repo} can't be made in {into}: {error.strerror}.",
+            mend="Free some space there, or set TREEMEND_STATE to another folder.",
+        ) from error
+
+
+def _existing(repo: Path) -> Path:
+    try:
+        if repo.is_dir():
+            return repo.resolve()
+    except OSError as error:
+        raise UsageError(f"The folder {repo} can't be read: {error.strerror}.", mend=_MEND) from error
+    raise UsageError(f"There is no folder {repo}.", mend=_MEND)
+
+
+def _made(repo: Path, into: Path, commit: str) -> PrivateTree:
     found = find_repository(repo)
     if commit and found is None:
         raise UsageError(
@@ -131,7 +154,7 @@ def _walk(repo: Path, folder: str, notes: list[str], into: Path) -> Iterator[str
         if place == into:
             continue
         if depth > DEPTH_MAX:
-            notes.append(f"{_shown(current)} was left out: more than {DEPTH_MAX} folders deep.")
+            notes.append(_TOO_DEEP.format(_shown(current)))
             continue
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
@@ -163,6 +186,7 @@ class _Copy:
         self._repo = repo
         self._into = into
         self._digests: dict[str, bytes] = {}
+        self._bytes = 0
         self.notes: list[str] = []
 
     def add_paths(self, paths: Iterable[str]) -> None:
@@ -170,43 +194,55 @@ class _Copy:
         for path in paths:
             self._check_count()
             try:
-                if path not in self._digests and not self._through_link(path):
+                if path not in self._digests and not self._too_deep(path) and not self._through_link(path):
                     self._add_from_disk(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                self.notes.append(f"{_shown(path)} was left out: {error.strerror}.")
+                self._left_out(path, error)
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Write these files of a commit."""
         for entry in entries:
             self._check_count()
             try:
-                self._add_entry(entry)
+                if not self._too_deep(entry.path):
+                    self._add_entry(entry)
             except OSError as error:
-                self.notes.append(f"{_shown(entry.path)} was left out: {error.strerror}.")
+                self._left_out(entry.path, error)
 
     def finished(self) -> PrivateTree:
         if not self._digests:
             raise UsageError(f"There is nothing to repair in {self._repo}.", mend=_MEND)
         paths = sorted(self._digests)
         digest = hashlib.sha256(b"".join(self._digests[path] for path in paths)).hexdigest()
-        return PrivateTree(self._into, tuple(paths), tuple(self.notes), digest)
+        notes = self.notes[:NOTES_MAX]
+        if len(self.notes) > NOTES_MAX:
+            notes.append(f"{len(self.notes) - NOTES_MAX} more were left out.")
+        return PrivateTree(self._into, tuple(paths), tuple(notes), digest)
+
+    def _left_out(self, path: str, error: OSError) -> None:
+        """Do without a file that can't be read or named here, but not without room for it."""
+        if error.errno in _NO_ROOM:
+            raise error
+        self.notes.append(f"{_shown(path)} was left out: {error.strerror}.")
 
     def _add_entry(self, entry: Entry) -> None:
         target = self._target(entry.path)
         if entry.is_link:
             self._link(entry.path, os.fsdecode(entry.content), target)
             return
+        self._check_size(len(entry.content))
         target.write_bytes(entry.content)
         self._note_file(entry.path, target, entry.executable, hashlib.sha256(entry.content))
 
     def _add_from_disk(self, path: str) -> None:
         place = self._repo / path
-        mode = place.lstat().st_mode
-        if stat.S_ISLNK(mode):
+        status = place.lstat()
+        if stat.S_ISLNK(status.st_mode):
             self._link(path, os.readlink(place), self._target(path))
-        elif stat.S_ISREG(mode):
+        elif stat.S_ISREG(status.st_mode):
+            self._check_size(status.st_size)
             self._copy_file(path, place)
         else:
             self.notes.append(_NOT_A_FILE.format(_shown(path)))
@@ -251,9 +287,23 @@ class _Copy:
         parents = Path(path).parents
         return any((self._repo / parent).is_symlink() for parent in list(parents)[:-1])
 
+    def _too_deep(self, path: str) -> bool:
+        deep = path.count("/") > DEPTH_MAX
+        if deep:
+            self.notes.append(_TOO_DEEP.format(_shown(path)))
+        return deep
+
     def _check_count(self) -> None:
         if len(self._digests) >= FILES_MAX:
             raise UsageError(
                 f"There are more than {FILES_MAX} files in {self._repo}.",
+                mend="Give the folder of one project, or let .gitignore name what isn't source.",
+            )
+
+    def _check_size(self, more: int) -> None:
+        self._bytes += more
+        if self._bytes > TREE_BYTES_MAX:
+            raise UsageError(
+                f"The files of {self._repo} are more than {TREE_BYTES_MAX >> 20} MiB; no sandbox takes them.",
                 mend="Give the folder of one project, or let .gitignore name what isn't source.",
             )

@@ -55,14 +55,21 @@ class Reader:
 
 
 class Writer:
-    """Feeds `data` into a pipe and closes it. Owns `fd`."""
+    """Feeds `data` into a pipe, then what `write` is given, or closes it. Owns `fd`."""
 
-    def __init__(self, fd: int, data: bytes) -> None:
+    def __init__(self, fd: int, data: bytes, *, stays_open: bool = False) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
-        self._left = memoryview(data)
+        self._left = data
+        self._stays_open = stays_open
         self._loop = asyncio.get_running_loop()
         self._loop.add_writer(fd, self._write_once)
+
+    def write(self, data: bytes) -> None:
+        """Feed more, behind what is left; nothing where the pipe is closed already."""
+        if self._fd >= 0:
+            self._left += data
+            self._loop.add_writer(self._fd, self._write_once)
 
     def _write_once(self) -> None:
         try:
@@ -70,8 +77,11 @@ class Writer:
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._left = self._left[:0]
-        if not self._left:
+            self.close()
+            return
+        if not self._left and self._stays_open:
+            self._loop.remove_writer(self._fd)
+        elif not self._left:
             self.close()
 
     def close(self) -> None:

@@ -120,11 +120,15 @@ class _Run:
         self._readers.append(Reader(os.dup(process.stdout.fileno()), self._stdout.take))
         self._readers.append(Reader(os.dup(process.stderr.fileno()), self._stderr.take))
         if process.stdin is not None:
-            self._writer = Writer(os.dup(process.stdin.fileno()), self._command.stdin)
+            talks = self._command.on_start is not None
+            stdin = os.dup(process.stdin.fileno())
+            self._writer = Writer(stdin, self._command.stdin, stays_open=talks)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
         self._limit = self._loop.call_later(_SETUP_S, self._end, "time")
+        if self._command.on_start is not None and self._writer is not None:
+            self._command.on_start(self._writer.write)
 
     def _spawn(self, launch: Launch, report_w: int, status_w: int) -> subprocess.Popen[bytes]:
         self._grace_s = launch.grace_s
@@ -132,7 +136,7 @@ class _Run:
             return subprocess.Popen(
                 launch.argv,
                 bufsize=0,
-                stdin=subprocess.PIPE if self._command.stdin else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if self._reads_stdin() else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env={},
@@ -145,6 +149,9 @@ class _Run:
                 f"{self._mechanism}: {launch.argv[0]} can't be started: {error.strerror}",
                 mend="Choose another mechanism with --sandbox, or --sandbox none at your own risk.",
             ) from error
+
+    def _reads_stdin(self) -> bool:
+        return bool(self._command.stdin) or self._command.on_start is not None
 
     # -- events --------------------------------------------------------------------------------
 

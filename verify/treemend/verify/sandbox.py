@@ -39,6 +39,8 @@ class Command:
         readable: Host files and folders that the command may read, at their own paths.
         env: The whole environment of the command (PATH, HOME and TMPDIR are set where absent).
         stdin: What the command reads on its standard input.
+        on_start: Called once it was started, with a function that writes more to its standard
+            input, which then stays open until the end. None closes the input behind `stdin`.
         on_report: Called in the caller's process with each chunk written to the report pipe, as it
             comes; the command finds the pipe's number in TREEMEND_REPORT_FD. Returning a number
             sets a new deadline, that many seconds from now, at which everything is killed.
@@ -51,6 +53,7 @@ class Command:
     readable: Sequence[Path] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
+    on_start: Callable[[Callable[[bytes], None]], None] | None = None
     limits: Limits = Limits()
     on_report: Callable[[bytes], float | None] | None = None
 

@@ -1,61 +1,35 @@
-"""Conditions that are negated, too wide, too narrow, or not there."""
+"""Conditions that are too wide, too narrow, or not there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from treemend.agents.templates.site import Draft, Site, Template, condition_of, shown, unique
-from treemend.store.records import Edit
-from treemend.tools.scope import receiver_and_attribute
+from treemend.agents.templates.forms import conditions, receivers
+from treemend.agents.templates.site import Draft, Site, Template, shown, unique
 from treemend.tools.syntax import walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 CLAUSES_MAX = 14
-PRECEDES = (
-    "boolean_operator",
-    "not_operator",
-    "conditional_expression",
-    "lambda",
-    "named_expression",
-)
-
-
-def _conditions(site: Site) -> list[Node]:
-    own = condition_of(site.node)
-    found = [] if own is None else [own]
-    for node in site.nodes("conditional_expression"):
-        found += node.named_children[1:2]
-    for clause in site.nodes("if_clause"):
-        found += clause.named_children[:1]
-    return found
-
-
-def negated(site: Site) -> Iterator[Draft]:
-    """The condition holds exactly when it should not."""
-    for node in _conditions(site):
-        text = site.text(node)
-        fault = f"The condition `{shown(text)}` may be the wrong way round."
-        if node.type == "not_operator":
-            continue
-        yield site.swap(node, f"not ({text})", fault, 1.0, f"Negate `{shown(text)}`.")
+LOOSE = ("boolean_operator", "not_operator", "conditional_expression", "lambda", "named_expression")
+SIZED = ("list", "dict", "set", "string", "tuple")
 
 
 def too_wide(site: Site) -> Iterator[Draft]:
     """A clause is missing that would hold back: `and c`."""
-    for node in _conditions(site):
+    for node in conditions(site):
         fault = f"The condition `{shown(site.text(node))}` may hold too often."
-        for clause, weight in _clauses(site, node, guards=("{} is not None", "{}")):
+        for clause, weight in _clauses(site, node, ("{} is not None", "{}")):
             yield _joined(site, node, clause, "and", fault, weight)
 
 
 def too_narrow(site: Site) -> Iterator[Draft]:
     """A clause is missing that would let through: `or c`."""
-    for node in _conditions(site):
+    for node in conditions(site):
         fault = f"The condition `{shown(site.text(node))}` may hold too rarely."
-        for clause, weight in _clauses(site, node, guards=("{} is None", "not {}")):
+        for clause, weight in _clauses(site, node, ("{} is None", "not {}")):
             yield _joined(site, node, clause, "or", fault, weight)
 
 
@@ -63,7 +37,7 @@ def _joined(
     site: Site, node: Node, clause: tuple[str, bool], operator: str, fault: str, weight: float
 ) -> Draft:
     text, leads = clause
-    own = f"({site.text(node)})" if node.type in PRECEDES else site.text(node)
+    own = f"({site.text(node)})" if node.type in LOOSE else site.text(node)
     new = f"{text} {operator} {own}" if leads else f"{own} {operator} {text}"
     return site.swap(node, new, fault, weight, f"Add the clause `{operator} {shown(text)}`.")
 
@@ -74,83 +48,115 @@ def _clauses(site: Site, node: Node, guards: tuple[str, str]) -> list[tuple[tupl
     What the condition takes attributes or elements of is likely to be None or empty first.
     """
     found: dict[tuple[str, bool], float] = {}
-    for receiver in unique(_receivers(site, node)):
-        found[guards[0].format(receiver), True] = 3.0
-        found[guards[1].format(receiver), True] = 1.5
+    own = site.text(node)
+    for receiver in unique(receivers(site, node)):
+        if receiver not in ("self", "cls") and guards[0].format(receiver) not in own:
+            found[guards[0].format(receiver), True] = 3.0
+            found[guards[1].format(receiver), True] = 2.0
     used = {site.text(n) for n in walk(node) if n.type == "identifier"}
-    for name in site.scope.variables:
-        near = 1.0 if name.distance == 0 else 0.3
-        sized = name.shape in ("list", "dict", "set", "string", "tuple")
-        first, second = (1.0, 2.0) if sized else (0.7, 1.5)
+    for name, near in site.variables(10):
         emphasis = near * (0.7 if name.text in used else 1.0)
-        found.setdefault((guards[1].format(name.text), False), second * emphasis)
-        found.setdefault((guards[0].format(name.text), False), first * emphasis * 0.5)
-    for text in _other_conditions(site, node):
-        found.setdefault((text, False), 0.5)
+        if name.shape == "number":
+            found.setdefault((f"{name.text} {'>' if 'not' in guards[0] else '<='} 0", False), emphasis)
+            found.setdefault((f"{name.text} == 0", False), 0.5 * emphasis)
+            continue
+        empty, none = (2.0, 0.5) if name.shape in SIZED else (1.5, 1.0)
+        found.setdefault((guards[1].format(name.text), False), empty * emphasis)
+        found.setdefault((guards[0].format(name.text), False), none * emphasis * 0.7)
+    for other in site.ingredients.conditions:
+        if other.code != own and own not in other.code and other.code not in own:
+            near = 1.0 if abs(other.line - site.line) <= 5 else 0.4
+            found.setdefault((other.code, False), 0.5 * near)
+    for text in _variants(site, node):
+        found.setdefault((text, False), 0.6)
     ordered = sorted(found.items(), key=lambda pair: -pair[1])
-    return ordered[:CLAUSES_MAX]
+    return [pair for pair in ordered if pair[0][0] != own][:CLAUSES_MAX]
 
 
-def _receivers(site: Site, node: Node) -> Iterator[str]:
+def _variants(site: Site, node: Node) -> Iterator[str]:
+    """The condition's own comparison with another empty value: `x == ()` and `x == []`."""
     for inner in walk(node):
-        receiver, _ = receiver_and_attribute(inner)
-        if inner.type == "subscript":
-            receiver = inner.child_by_field_name("value")
-        if receiver is not None and receiver.type in ("identifier", "attribute"):
-            yield site.text(receiver)
+        if inner.type == "comparison_operator" and len(inner.named_children) == 2:
+            left, right = inner.named_children
+            if right.type in ("list", "tuple", "string", "none", "dictionary"):
+                for new in ("[]", "()", "''", "None"):
+                    if new != site.text(right) and len(site.text(right)) <= 4:
+                        yield f"{site.text(left)} == {new}"
 
 
-def _other_conditions(site: Site, node: Node) -> list[str]:
-    found = [condition_of(n) for n in site.function_nodes("if_statement", "elif_clause", "while_statement")]
-    texts = [site.text(n) for n in found if n is not None and n != node]
-    return [text for text in unique(texts) if "\n" not in text][:5]
+def lost_comparison(site: Site) -> Iterator[Draft]:
+    """`x == a or b` for `x == a or x == b`: people write it as they say it."""
+    for node in site.nodes("boolean_operator"):
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is None or right is None or left.type != "comparison_operator":
+            continue
+        operator = " ".join(site.text(child) for child in left.children if not child.is_named)
+        subject = site.text(left.named_children[0])
+        if right.type not in ("comparison_operator", "boolean_operator", "not_operator") and operator:
+            new = f"{subject} {operator} {site.text(right)}"
+            yield site.swap(right, new, f"`{shown(site.text(right))}` is a condition on its own.", 2.0)
 
 
-def surplus_clause(site: Site) -> Iterator[Draft]:
+def surplus_condition(site: Site) -> Iterator[Draft]:
     """A condition that should not be asked: it always holds, or never."""
-    for node in _conditions(site):
+    for node in conditions(site):
         fault = f"The condition `{shown(site.text(node))}` may be one too many."
         for new in ("True", "False"):
             if site.text(node) != new:
                 yield site.swap(node, new, fault)
 
 
+def other_condition(site: Site) -> Iterator[Draft]:
+    """The condition of another branch, or of membership: `x not in seen` for a count."""
+    for node in conditions(site):
+        own = site.text(node)
+        fault = f"The condition `{shown(own)}` may be the wrong one."
+        for other in site.ingredients.conditions[:8]:
+            if other.code != own:
+                yield site.swap(node, other.code, fault, 0.5)
+        variables = site.variables(8)
+        holders = [(n, w) for n, w in variables if n.shape in ("list", "set", "dict", "tuple")]
+        for holder, near in holders[:4]:
+            for name, also in [pair for pair in variables if pair[0] != holder][:4]:
+                if name.shape in (None, "number", "string"):
+                    weight = 0.5 * near * also * (1.0 if name.text in own else 0.5)
+                    yield site.swap(node, f"{name.text} not in {holder.text}", fault, weight)
+                    yield site.swap(node, f"{name.text} in {holder.text}", fault, 0.6 * weight)
+
+
 def guarded(site: Site) -> Iterator[Draft]:
     """A statement that should run only under a condition."""
-    if site.statement.is_compound or site.node.type == "return_statement":
+    if site.statement.is_compound or not site.owns_line:
         return
     text = site.text(site.node)
-    if "\n" in text:
+    if "\n" in text or site.node.type.startswith(("import", "pass", "global", "nonlocal")):
         return
     fault = f"`{shown(text)}` may run when it should not."
-    for name in site.scope.variables[:8]:
-        forms = [(f"{name.text} is not None", 1.0), (name.text, 0.7), (f"not {name.text}", 0.4)]
-        for condition, weight in forms:
-            new = f"if {condition}:{site.newline}{site.indent}    {text}"
-            remedy = f"Run it only if `{condition}`."
-            yield site.swap(site.node, new, fault, weight / (1 + name.distance), remedy)
+    for condition, weight in _reasons(site):
+        new = f"if {condition}:{site.newline}{site.deeper}{text}"
+        yield site.swap(site.node, new, fault, weight, f"Run it only if `{shown(condition)}`.")
 
 
-def branches(site: Site) -> Iterator[Draft]:
-    """`elif` should be a question of its own, or the last one should not be asked."""
-    node = site.node
-    if node.type == "elif_clause":
-        fault = f"`{shown(site.text(node).splitlines()[0])}` may have to be asked in any case."
-        start = site.module.start(node)
-        edit = site.edit(node, "if" + site.module.text[start + 4 : site.module.end(node)])
-        yield Draft(fault, "Make it an `if` of its own.", (edit,))
-        condition = condition_of(node)
-        if condition is not None and node.next_named_sibling is None:
-            start, end = site.module.start(node), site.module.end(condition)
-            otherwise = Edit(path=site.module.path, start=start, end=end, text="else")
-            yield Draft(fault, "Make it the `else`.", (otherwise,))
+def _reasons(site: Site) -> list[tuple[str, float]]:
+    found: dict[str, float] = {}
+    for receiver in unique(receivers(site, site.node)):
+        if receiver not in ("self", "cls"):
+            found[receiver] = 1.5
+            found[f"{receiver} is not None"] = 1.5
+    for name, near in site.variables(6):
+        found.setdefault(name.text, 0.7 * near)
+        found.setdefault(f"{name.text} is not None", 0.7 * near)
+        found.setdefault(f"not {name.text}", 0.4 * near)
+    for other in site.ingredients.conditions[:5]:
+        found.setdefault(other.code, 0.4)
+    return sorted(found.items(), key=lambda pair: -pair[1])[:14]
 
 
 TEMPLATES = (
-    Template("negated-condition", 4, negated),
     Template("condition-too-wide", 16, too_wide),
     Template("condition-too-narrow", 9, too_narrow),
-    Template("surplus-condition", 3, surplus_clause),
+    Template("lost-comparison", 3, lost_comparison),
+    Template("surplus-condition", 3, surplus_condition),
+    Template("wrong-condition", 5, other_condition),
     Template("missing-condition", 8, guarded),
-    Template("wrong-branch", 2, branches),
 )

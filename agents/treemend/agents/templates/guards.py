@@ -2,108 +2,180 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from treemend.agents.templates.site import Draft, Site, Template, unique
-from treemend.tools.scope import Shape
+from treemend.agents.templates.forms import receivers, values
+from treemend.agents.templates.site import Draft, Site, Template, shown, unique, words
+from treemend.tools.shapes import Shape
 
-EMPTY: dict[Shape | None, tuple[str, ...]] = {
-    "list": ("not {}", "len({}) <= 1"),
-    "string": ("not {}",),
-    "dict": ("not {}",),
-    "set": ("not {}",),
-    "number": ("{} == 0", "{} <= 0", "{} < 0", "{} == 1"),
-    None: ("{} is None", "not {}"),
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+EMPTY: Mapping[Shape | None, Mapping[str, float]] = {
+    "list": {"not {}": 1.5, "len({}) <= 1": 0.6, "{} is None": 0.5},
+    "string": {"not {}": 1.5, "{} is None": 0.5},
+    "dict": {"not {}": 1.5, "{} is None": 0.5},
+    "set": {"not {}": 1.5},
+    "tuple": {"not {}": 1.0},
+    "bool": {"{}": 1.0, "not {}": 1.0},
+    "number": {"{} == 0": 1.0, "{} <= 0": 1.0, "{} < 0": 0.7, "{} == 1": 0.6, "{} <= 1": 0.5},
+    None: {"{} is None": 1.2, "not {}": 1.5, "len({}) <= 1": 0.2, "len({}) == 1": 0.2},
 }
-NAMES_MAX = 4
-RESULTS_MAX = 5
+DEFAULTS: Mapping[Shape | None, tuple[str, ...]] = {
+    "list": ("[]",),
+    "dict": ("{}",),
+    "string": ("''",),
+    "number": ("0", "1"),
+    "set": ("set()",),
+    None: ("[]", "{}", "''", "0"),
+}
+RESULTS: Mapping[str, float] = {
+    "[]": 0.6,
+    "0": 0.6,
+    "None": 0.7,
+    "False": 0.6,
+    "True": 0.5,
+    "''": 0.3,
+}
+CONSTANTS = words("list integer identifier none true false string tuple dictionary attribute")
+GUARDS_MAX = 6
+RESULTS_MAX = 3
+
+
+def _subjects(site: Site) -> list[tuple[str, float]]:
+    """What may be None or empty at the statement: what it takes parts of, then what it names."""
+    found: dict[str, float] = {}
+    for receiver in receivers(site, site.node):
+        if receiver not in ("self", "cls") and "\n" not in receiver:
+            found.setdefault(receiver, 1.5)
+    named = {site.text(node) for node in site.nodes("identifier")}
+    for name, near in site.variables(8):
+        found.setdefault(name.text, near * (1.2 if name.text in named else 0.6))
+    return sorted(found.items(), key=lambda pair: -pair[1])
+
+
+def _cases(site: Site) -> list[tuple[str, str, float]]:
+    """(subject, condition, weight) of the guards that may be missing, likeliest first."""
+    found = []
+    for subject, weight in _subjects(site):
+        shape = site.scope.shape_of(subject)
+        for form, usual in EMPTY.get(shape, EMPTY[None]).items():
+            found.append((subject, form.format(subject), weight * usual))
+    return sorted(found, key=lambda case: -case[2])[:GUARDS_MAX]
+
+
+def _block(site: Site, condition: str, inner: str) -> tuple[str, str]:
+    return f"if {condition}:", f"{site.deeper[len(site.indent) :]}{inner}"
 
 
 def early_return(site: Site) -> Iterator[Draft]:
     """A case that has to be answered before the statement runs."""
-    if site.statement.definition is None or site.node.type in ("elif_clause", "else_clause"):
+    if site.statement.definition is None or site.is_clause or not site.owns_line:
         return
-    names = [name for name in site.scope.variables if name.distance == 0][:NAMES_MAX]
-    for name in names:
-        for form in EMPTY.get(name.shape, EMPTY[None]):
-            condition = form.format(name.text)
-            fault = f"The case `{condition}` may have to be answered first."
-            for result, weight in _results(site, name.text):
-                code = f"if {condition}:{site.newline}{site.indent}    return {result}".rstrip()
-                remedy = f"Return `{result or 'None'}` if `{condition}`."
-                yield Draft(fault, remedy, (site.insert_before(code),), weight)
+    if site.node.type in ("function_definition", "class_definition"):
+        return
+    for subject, condition, weight in _cases(site):
+        fault = f"The case `{shown(condition)}` may have to be answered first."
+        for result, usual in _results(site, subject):
+            edit = site.insert_before(*_block(site, condition, f"return {result}".rstrip()))
+            remedy = f"Return `{result or 'None'}` if `{shown(condition)}`."
+            yield Draft(fault, remedy, (edit,), weight * usual)
 
 
-def _results(site: Site, name: str) -> list[tuple[str, float]]:
+def _results(site: Site, subject: str) -> list[tuple[str, float]]:
     """What an early return may give: what the function returns elsewhere, and the empty values."""
-    returned = []
-    for node in site.function_nodes("return_statement"):
-        value = node.named_children[0] if node.named_children else None
-        if value is not None and value.type in (
-            "list",
-            "integer",
-            "identifier",
-            "none",
-            "true",
-            "false",
-            "string",
-        ):
-            returned.append(site.text(value))
-    weighted = {**dict.fromkeys(unique(returned), 2.0)}
-    for text, weight in (
-        (name, 1.0),
-        ("[]", 0.7),
-        ("0", 0.7),
-        ("None", 0.7),
-        ("False", 0.7),
-        ("True", 0.5),
-    ):
+    if site.ingredients.is_generator:
+        return [("", 1.0)]
+    weighted: dict[str, float] = {}
+    for given in site.ingredients.returned:
+        if given.kind in CONSTANTS:
+            weighted[given.code] = 2.0
+    weighted.setdefault(subject, 0.8)
+    for name, near in site.variables(4):
+        weighted.setdefault(name.text, 0.8 * near)
+    if not site.ingredients.returned:
+        weighted[""] = 2.0
+    for text, weight in RESULTS.items():
         weighted.setdefault(text, weight)
-    ordered = sorted(weighted.items(), key=lambda pair: -pair[1])
-    return ordered[:RESULTS_MAX]
+    return sorted(weighted.items(), key=lambda pair: -pair[1])[:RESULTS_MAX]
 
 
 def early_exit(site: Site) -> Iterator[Draft]:
     """A round of a loop that has to be skipped, or to be the last."""
-    if not _in_loop(site) or site.node.type in ("elif_clause", "else_clause"):
+    if not site.in_loop or site.is_clause or not site.owns_line:
         return
-    names = [name for name in site.scope.variables if name.distance == 0][:6]
-    for name in names:
-        for form in EMPTY.get(name.shape, EMPTY[None])[:2]:
-            condition = form.format(name.text)
-            fault = f"The case `{condition}` may have to leave the loop's round."
-            for word in ("continue", "break"):
-                code = f"if {condition}:{site.newline}{site.indent}    {word}"
-                remedy = f"Add `{word}` if `{condition}`."
-                yield Draft(fault, remedy, (site.insert_before(code),))
+    cases = [(condition, weight) for _, condition, weight in _cases(site)[:6]]
+    cases += [(other.code, 0.5) for other in site.ingredients.conditions[:4]]
+    for condition, weight in cases:
+        fault = f"The case `{shown(condition)}` may have to leave the loop's round."
+        for word in ("continue", "break"):
+            edit = site.insert_before(*_block(site, condition, word))
+            yield Draft(fault, f"Add `{word}` if `{shown(condition)}`.", (edit,), weight)
 
 
-def _in_loop(site: Site) -> bool:
-    above = site.node.parent
-    while above is not None and above.type != "function_definition":
-        if above.type in ("for_statement", "while_statement"):
-            return True
-        above = above.parent
-    return False
+def early_raise(site: Site) -> Iterator[Draft]:
+    """An input that has to be refused before the statement runs."""
+    if site.statement.definition is None or site.is_clause or not site.owns_line:
+        return
+    first = body_start(site)
+    if first is None or first != site.node:
+        return
+    for _, condition, weight in _cases(site)[:5]:
+        fault = f"The case `{shown(condition)}` may have to be refused."
+        for error in ("ValueError", "TypeError"):
+            edit = site.insert_before(*_block(site, condition, f"raise {error}"))
+            yield Draft(fault, f"Raise `{error}` if `{shown(condition)}`.", (edit,), weight)
 
 
-def default_for_none(site: Site) -> Iterator[Draft]:
-    """A value that may be None needs a default where it is used."""
-    for node in site.nodes("attribute", "subscript"):
-        value = node.child_by_field_name("object") or node.child_by_field_name("value")
-        whole = node.parent
-        if value is None or whole is None or whole.type not in ("assignment", "return_statement"):
+def body_start(site: Site) -> Node | None:
+    """The first statement of the enclosing function that is no docstring."""
+    block = site.statement.block
+    parent = site.node.parent
+    if parent is None or parent.parent != site.statement.definition:
+        return None
+    plain = [
+        n for n in block if not (n.type == "expression_statement" and n.named_children[0].type == "string")
+    ]
+    return plain[0] if plain else None
+
+
+def missing_default(site: Site) -> Iterator[Draft]:
+    """A value that is None where nothing was given: it needs a default before it is used."""
+    if site.statement.definition is None or site.is_clause or not site.owns_line:
+        return
+    for subject, weight in _subjects(site)[:4]:
+        fault = f"`{subject}` may be None here."
+        for default in DEFAULTS.get(site.scope.shape_of(subject), DEFAULTS[None]):
+            edit = site.insert_before(*_block(site, f"{subject} is None", f"{subject} = {default}"))
+            yield Draft(fault, f"Let `{default}` be its default.", (edit,), weight)
+
+
+def guarded_value(site: Site) -> Iterator[Draft]:
+    """A value that can't be had where something is None or empty: `x.a if x else None`."""
+    for node in values(site):
+        subjects = [s for s in unique(receivers(site, node)) if s not in ("self", "cls")]
+        if node.type not in ("attribute", "subscript", "call", "binary_operator"):
             continue
-        if whole.type == "assignment" and whole.child_by_field_name("right") != node:
-            continue
+        subjects += [site.text(n) for n in node.named_children if n.type == "identifier"]
         text = site.text(node)
-        fault = f"`{site.text(value)}` may be None or empty here."
-        new = f"{text} if {site.text(value)} else None"
-        yield site.swap(node, new, fault, 1.0, f"Use None where `{site.text(value)}` is none.")
+        for subject in unique(subjects)[:3]:
+            if "\n" in text or subject == text:
+                continue
+            fault = f"`{subject}` may be None or empty here."
+            for default in DEFAULTS.get(site.shape(node), ("None", "0", "''", "[]")):
+                yield site.compose(node, f"{text} if {subject} else {default}", fault)
+    for node in values(site):
+        if node.type in ("identifier", "attribute", "call") and site.shape(node) != "number":
+            fault = f"`{shown(site.text(node))}` may be None or empty here."
+            for default in DEFAULTS.get(site.shape(node), ("[]", "{}", "''")):
+                yield site.compose(node, f"{site.text(node)} or {default}", fault, 0.5)
 
 
 TEMPLATES = (
-    Template("missing-base-case", 30, early_return),
-    Template("missing-exit", 8, early_exit),
-    Template("missing-default", 4, default_for_none),
+    Template("missing-base-case", 24, early_return),
+    Template("missing-exit", 7, early_exit),
+    Template("missing-refusal", 3, early_raise),
+    Template("missing-default", 4, missing_default),
+    Template("guarded-value", 6, guarded_value),
 )

@@ -2,125 +2,195 @@
 
 from __future__ import annotations
 
-import builtins
-import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from treemend.agents.templates.site import Draft, Site, Template, is_read, shown, unique
+from treemend.agents.templates.forms import is_called, is_read
+from treemend.agents.templates.site import (
+    UNBOUND,
+    Draft,
+    Site,
+    Template,
+    alike,
+    shown,
+    unique,
+    words,
+)
 from treemend.tools.scope import receiver_and_attribute
+from treemend.tools.syntax import walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-OPERATORS = ("binary_operator", "comparison_operator", "boolean_operator", "augmented_assignment")
-POOL_MAX = 10
-BUILTINS = frozenset(dir(builtins))
+OPERATORS = words("binary_operator comparison_operator boolean_operator augmented_assignment")
+POOL_MAX = 12
+BUILTIN_METHODS = unique(
+    name for kind in (str, list, dict, set, bytes, int) for name in dir(kind) if name[0] != "_"
+)
 
 
 def variable(site: Site) -> Iterator[Draft]:
-    """Another variable than the one that was meant."""
-    yield from _other_names(site, operands=False)
+    """Another variable than the one that was meant: the commonest slip of all."""
+    for node in site.nodes("identifier"):
+        if site.parent_type(node) not in OPERATORS:
+            yield from _others(site, node, "variable")
 
 
 def operand(site: Site) -> Iterator[Draft]:
     """Another operand than the one that was meant; a constant too."""
-    yield from _other_names(site, operands=True)
-
-
-def _other_names(site: Site, operands: bool) -> Iterator[Draft]:
     for node in site.nodes("identifier"):
-        is_operand = node.parent is not None and node.parent.type in OPERATORS
-        if not is_read(node) or is_operand is not operands:
-            continue
-        fault = f"`{site.text(node)}` may be the wrong {'operand' if operands else 'variable'}."
+        if site.parent_type(node) in OPERATORS:
+            yield from _others(site, node, "operand")
+            if is_read(site, node) and site.shape(node) in ("number", None):
+                fault = f"`{site.text(node)}` may be the wrong operand."
+                for constant in ("0", "1"):
+                    yield site.swap(node, constant, fault, 0.3)
+
+
+def _others(site: Site, node: Node, role: str) -> Iterator[Draft]:
+    if is_read(site, node):
+        fault = f"`{site.text(node)}` may be the wrong {role}."
         for name, weight in site.rivals(node):
-            yield site.swap(node, name.text, fault, weight)
-        if operands and site.shape(node) in ("number", None):
-            for constant in ("0", "1"):
-                yield site.swap(node, constant, fault, 0.5)
+            yield site.swap(node, name, fault, weight)
+
+
+def operand_expression(site: Site) -> Iterator[Draft]:
+    """An operand that is an expression where a plain name was meant, or the other way round."""
+    for node in site.header:
+        if site.parent_type(node) not in OPERATORS or site.field(node) == "operator":
+            continue
+        if node.type in ("call", "attribute", "subscript"):
+            fault = f"`{shown(site.text(node))}` may be the wrong operand."
+            for name, weight in site.rivals(node, 6):
+                yield site.swap(node, name, fault, weight)
+
+
+def misspelt(site: Site) -> Iterator[Draft]:
+    """A name that nothing binds: it was renamed in one place and not in the others."""
+    definition = site.statement.definition
+    if definition is None:
+        return
+    every = [n for n in walk(definition, into_blocks=True) if n.type == "identifier"]
+    for node in site.nodes("identifier"):
+        own = site.text(node)
+        if site.is_bound(node) or not (is_read(site, node) or is_called(site, node)):
+            continue
+        uses = [n for n in every if site.text(n) == own and _is_bare(n)]
+        fault = f"`{own}` isn't bound anywhere in sight."
+        for name, weight in site.rivals(node, 6):
+            edits = tuple(site.edit(use, name) for use in uses)
+            remedy = f"Use `{name}` instead of `{own}` throughout the function."
+            yield Draft(fault, remedy, edits, weight)
+
+
+def _is_bare(node: Node) -> bool:
+    above = node.parent
+    return above is None or receiver_and_attribute(above)[1] != node
+
+
+def renamed(site: Site) -> Iterator[Draft]:
+    """One name of a statement is wrong wherever it stands: a copied line was adapted by half."""
+    by_text: dict[str, list[Node]] = {}
+    for node in site.nodes("identifier"):
+        if is_read(site, node) or site.field(node) == "left":
+            by_text.setdefault(site.text(node), []).append(node)
+    for own, nodes in by_text.items():
+        fault = f"`{own}` may be the wrong variable in all of this statement."
+        for name, weight in site.rivals(nodes[0], 6) if len(nodes) > 1 else ():
+            edits = tuple(site.edit(node, name) for node in nodes)
+            yield Draft(fault, f"Use `{name}` instead of `{own}`.", edits, weight)
+    pairs = [(a, b) for a in by_text for b in by_text if a < b]
+    for one, other in pairs if len(pairs) <= 6 else ():
+        if len(by_text[one]) + len(by_text[other]) > 2:
+            fault = f"`{one}` and `{other}` may be taken for each other."
+            edits = tuple(site.edit(n, other) for n in by_text[one])
+            edits += tuple(site.edit(n, one) for n in by_text[other])
+            yield Draft(fault, f"Swap `{one}` and `{other}`.", edits)
 
 
 def attribute(site: Site) -> Iterator[Draft]:
     """Another attribute than the one that was meant, as seen on this receiver or on others."""
     for node in site.nodes("attribute"):
         receiver, name = receiver_and_attribute(node)
-        if receiver is None or name is None or _is_called(node):
+        if receiver is None or name is None or is_called(site, node):
             continue
         fault = f"`{shown(site.text(node))}` may be the wrong attribute."
-        for other, weight in _attributes_for(site, site.text(receiver)):
-            if other != site.text(name):
-                yield site.swap(name, other, fault, weight)
+        for other, weight in _attributes_for(site, site.text(receiver), site.text(name)):
+            yield site.swap(name, other, fault, weight)
 
 
-def _is_called(node: Node) -> bool:
-    above = node.parent
-    if above is None or above.type != "call":
-        return False
-    return above.child_by_field_name("function") == node
-
-
-def _attributes_for(site: Site, receiver: str) -> list[tuple[str, float]]:
-    own = site.scope.attributes.get(receiver, ())
+def _attributes_for(site: Site, receiver: str, own: str) -> list[tuple[str, float]]:
+    near = site.scope.attributes.get(receiver, ())
     others = unique(name for names in site.scope.attributes.values() for name in names)
-    pool = unique([*own, *others, *site.sibling_attributes])
-    return [(name, 2.0 if name in own else 1.0) for name in pool[: POOL_MAX + len(own)]]
+    weighted = {}
+    for name in unique([*near, *others, *site.sibling_attributes]):
+        if name != own and not name.startswith("__"):
+            likeness = 1 + 2 * alike(own, name)
+            weighted[name] = likeness * (2.0 if name in near else 1.0)
+    return sorted(weighted.items(), key=lambda pair: -pair[1])[:POOL_MAX]
+
+
+def misspelt_attribute(site: Site) -> Iterator[Draft]:
+    """A method that no builtin type has, though one is called nearly so."""
+    known = {*BUILTIN_METHODS, *site.scope.functions}
+    for node in site.nodes("attribute"):
+        _, name = receiver_and_attribute(node)
+        if name is None or not is_called(site, node) or site.text(name) in known:
+            continue
+        own = site.text(name)
+        fault = f"`{own}` may be misspelt."
+        likeness = {other: alike(own, other) for other in [*BUILTIN_METHODS, *site.scope.functions]}
+        for other in sorted(likeness, key=lambda text: -likeness[text])[:2]:
+            if likeness[other] > 0.75:
+                yield site.swap(name, other, fault, 1.0 + UNBOUND * (likeness[other] - 0.75))
 
 
 def missing_attribute(site: Site) -> Iterator[Draft]:
     """A value where one of its attributes was meant."""
     for node in site.nodes("identifier"):
-        above = node.parent
-        if not is_read(node) or (above is not None and above.type == "attribute"):
+        if not is_read(site, node) or site.parent_type(node) == "attribute":
             continue
-        seen = site.scope.attributes.get(site.text(node), ())
-        fault = f"An attribute of `{site.text(node)}` may be meant."
-        for name in [*seen, *(site.sibling_attributes[:3] if not seen else ())]:
-            yield site.swap(node, f"{site.text(node)}.{name}", fault, 1.0 if name in seen else 0.4)
+        if site.shape(node) in ("number", "string", "bool", "module", "callable"):
+            continue
+        own = site.text(node)
+        seen = site.scope.attributes.get(own, ())
+        fault = f"An attribute of `{own}` may be meant."
+        for name in [*seen[:6], *(site.sibling_attributes[:3] if not seen else ())]:
+            yield site.swap(node, f"{own}.{name}", fault, 1.0 if name in seen else 0.3)
 
 
 def surplus_attribute(site: Site) -> Iterator[Draft]:
     """An attribute where the value itself was meant."""
     for node in site.nodes("attribute"):
         receiver, _ = receiver_and_attribute(node)
-        if receiver is not None and not _is_called(node):
-            fault = f"`{shown(site.text(receiver))}` itself may be meant."
-            yield site.swap(node, site.text(receiver), fault)
+        if receiver is None or is_called(site, node) or site.text(receiver) in ("self", "cls"):
+            continue
+        fault = f"`{shown(site.text(receiver))}` itself may be meant."
+        yield site.swap(node, site.text(receiver), fault)
+
+
+def receiver(site: Site) -> Iterator[Draft]:
+    """The right method or attribute of the wrong object."""
+    for node in site.nodes("attribute"):
+        holder, name = receiver_and_attribute(node)
+        if holder is None or name is None or holder.type != "attribute":
+            continue
+        fault = f"`{shown(site.text(node))}` may be taken of the wrong object."
+        for other, near in site.variables(5):
+            yield site.swap(holder, other.text, fault, near)
 
 
 def missing_self(site: Site) -> Iterator[Draft]:
     """A bare name where an attribute of `self` was meant."""
+    if site.scope.name("self") is None:
+        return
     for node in site.nodes("identifier"):
-        above = node.parent
-        called = above is not None and above.type == "call"
-        if site.text(node) in site.scope.attributes.get("self", ()) and (is_read(node) or called):
-            fault = f"`{site.text(node)}` may be meant to be the object's own."
-            yield site.swap(node, f"self.{site.text(node)}", fault)
-
-
-def unbound(site: Site) -> Iterator[Draft]:
-    """A name that nothing binds, a slip of the pen: the one in scope that is spelt most like it."""
-    bound = {name.text for name in site.scope.names}
-    for text in unique(site.text(n) for n in site.nodes("identifier") if _is_free(n)):
-        if text in bound or text in BUILTINS:
-            continue
-        fault = f"Nothing binds the name `{text}`."
-        everywhere = [n for n in site.function_nodes("identifier") if site.text(n) == text and _is_free(n)]
-        for other in _spelt_like(text, [n.text for n in site.scope.names]):
-            edits = tuple(site.edit(node, other) for node in everywhere)
-            yield Draft(fault, f"Use `{other}` instead of `{text}`.", edits)
-
-
-def _is_free(node: Node) -> bool:
-    above = node.parent
-    called = above is not None and above.type == "call"
-    bound_by_update = above is not None and above.type == "augmented_assignment"
-    return is_read(node) or (called and not is_read(node)) or bound_by_update
-
-
-def _spelt_like(text: str, others: list[str]) -> list[str]:
-    close = difflib.get_close_matches(text, others, n=3, cutoff=0.5)
-    return [*close, *(other for other in others if other not in close)][:8]
+        own = site.text(node)
+        usable = is_read(site, node) or is_called(site, node) or site.field(node) == "left"
+        known = site.scope.attributes.get("self", ())
+        if own in known and usable:
+            fault = f"`{own}` may be meant to be the object's own."
+            yield site.swap(node, f"self.{own}", fault, 1.0 if site.is_bound(node) else UNBOUND)
 
 
 def target(site: Site) -> Iterator[Draft]:
@@ -132,21 +202,37 @@ def target(site: Site) -> Iterator[Draft]:
         fault = f"The result may belong somewhere else than in `{shown(site.text(left))}`."
         if left.type == "identifier":
             for name, weight in site.rivals(left, 8):
-                yield site.swap(left, name.text, fault, weight)
+                yield site.swap(left, name, fault, weight)
         elif left.type in ("subscript", "attribute"):
-            texts = [site.text(n) for n in site.function_nodes("subscript", "attribute")]
-            for other in unique(texts):
-                if other != site.text(left) and ":" not in other:
-                    yield site.swap(left, other, fault, 1.0 if "[" in other else 0.5)
+            places = [t for t in site.ingredients.expressions if t.kind in ("subscript", "attribute")]
+            for other in places[:12]:
+                if other.code != site.text(left) and ":" not in other.code:
+                    same = other.kind == left.type
+                    near = 1.0 if abs(other.line - site.line) <= 3 else 0.5
+                    yield site.swap(left, other.code, fault, near * (1.0 if same else 0.3))
+
+
+def swapped_assignment(site: Site) -> Iterator[Draft]:
+    """An assignment the wrong way round: `last = x` for `x = last`."""
+    for node in site.nodes("assignment"):
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        targets = ("identifier", "attribute", "subscript")
+        if left is not None and right is not None and left.type in targets and right.type in targets:
+            yield site.exchange(left, right, f"`{shown(site.text(node))}` may assign backwards.")
 
 
 TEMPLATES = (
     Template("wrong-variable", 69, variable),
     Template("wrong-operand", 48, operand),
+    Template("operand-expression", 5, operand_expression),
+    Template("unbound-name", 40, misspelt),
+    Template("renamed-variable", 6, renamed),
     Template("wrong-attribute", 30, attribute),
+    Template("misspelt-attribute", 6, misspelt_attribute),
     Template("missing-attribute", 10, missing_attribute),
-    Template("surplus-attribute", 5, surplus_attribute),
+    Template("surplus-attribute", 4, surplus_attribute),
+    Template("wrong-receiver", 8, receiver),
     Template("missing-self", 5, missing_self),
-    Template("unbound-name", 40, unbound),
     Template("wrong-target", 10, target),
+    Template("swapped-assignment", 3, swapped_assignment),
 )

@@ -1,20 +1,51 @@
-"""What a template sees: one statement with its surroundings, and what it gives back."""
+"""What a template sees: one statement with its surroundings; and what it gives back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from treemend.agents.templates.ingredients import Ingredients
 from treemend.store.records import Edit
-from treemend.tools.scope import Name, Scope, Shape, expression_shape, receiver_and_attribute
-from treemend.tools.syntax import Module, Statement, walk
+from treemend.tools.scope import Name, Scope
+from treemend.tools.shapes import Shape, expression_shape
+from treemend.tools.syntax import Module, Statement, body_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+
+def words(line: str) -> tuple[str, ...]:
+    """The words of a line, for tables of names."""
+    return tuple(line.split())
+
+
 SHOWN_CHARS_MAX = 60
 SAME_SHAPE, UNKNOWN_SHAPE, OTHER_SHAPE = 2.0, 1.0, 0.15
+UNBOUND = 20.0
+NODES_MAX = 250
+CLAUSES = words("elif_clause else_clause except_clause finally_clause case_clause")
+LOOPS = words("for_statement while_statement")
+ATOMS = frozenset(
+    words(
+        "identifier attribute call subscript integer float string list dictionary set tuple none true "
+        "false parenthesized_expression list_comprehension dictionary_comprehension set_comprehension "
+        "generator_expression"
+    )
+)
+OPERATIONS = frozenset(
+    words("binary_operator unary_operator comparison_operator not_operator boolean_operator await")
+)
+VALUES = frozenset(
+    words(
+        "identifier attribute call subscript binary_operator integer float list string tuple none true "
+        "parenthesized_expression conditional_expression list_comprehension unary_operator false "
+        "boolean_operator comparison_operator dictionary not_operator set lambda"
+    )
+)
 
 
 class Draft(NamedTuple):
@@ -30,89 +61,253 @@ Make = Callable[["Site"], Iterator[Draft]]
 
 
 class Template(NamedTuple):
-    """A kind of mend. `frequency` is how often people mend so: thousands among one-statement fixes."""
+    """A kind of mend. `frequency` is how often people mend so: thousands of one-statement fixes."""
 
     name: str
     frequency: float
     make: Make
 
 
+class Link(NamedTuple):
+    """Where a node hangs: its parent, and its field there ("" without one)."""
+
+    parent: Node
+    field: str
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A statement of a module, what can be named there, and what the neighbouring files have."""
+    """A statement of a module and what can be said there.
+
+    Attributes:
+        header: The named nodes of the statement, of a compound one without its body, in order.
+        links: Parent and field by node id, for the nodes of the header.
+        sibling_attributes: Attributes that neighbouring files give their objects.
+    """
 
     module: Module
     statement: Statement
     scope: Scope
+    ingredients: Ingredients
     sibling_attributes: tuple[str, ...]
+    header: tuple[Node, ...]
+    links: Mapping[int, Link]
 
     @property
     def node(self) -> Node:
         return self.statement.node
 
     @property
-    def indent(self) -> str:
-        """The white space before the statement."""
-        return self.indent_of(self.node)
+    def line(self) -> int:
+        return self.statement.line
 
-    def indent_of(self, node: Node) -> str:
-        start = self.module.start(node)
+    @property
+    def is_clause(self) -> bool:
+        """Whether the statement only continues another: `else`, `except`."""
+        return self.node.type in CLAUSES
+
+    @property
+    def owns_line(self) -> bool:
+        """Whether nothing but white space stands before the statement on its line."""
+        start = self.module.start(self.node)
         line = self.module.text.rfind("\n", 0, start) + 1
-        before = self.module.text[line:start]
-        return before if not before.strip() else before[: len(before) - len(before.lstrip())]
+        return not self.module.text[line:start].strip()
+
+    @property
+    def head(self) -> str:
+        """The statement's first line, as a sentence quotes it."""
+        return shown(self.text(self.node).splitlines()[0])
 
     @property
     def newline(self) -> str:
         return "\r\n" if "\r\n" in self.module.text else "\n"
 
+    @property
+    def indent(self) -> str:
+        """The white space before the statement."""
+        return self.indent_of(self.node)
+
+    @property
+    def deeper(self) -> str:
+        """The white space of a block below the statement, one step in as the file steps."""
+        body = body_of(self.node)
+        inner = self.indent_of(body.named_children[0]) if body and body.named_children else ""
+        return inner if len(inner) > len(self.indent) else self.indent + step_of(self.module)
+
+    def indent_of(self, node: Node) -> str:
+        start = self.module.start(node)
+        before = self.module.text[self.module.text.rfind("\n", 0, start) + 1 : start]
+        return before[: len(before) - len(before.lstrip())]
+
     def text(self, node: Node) -> str:
         return self.module.source(node)
 
     def nodes(self, *types: str) -> list[Node]:
-        """Nodes of these types in the statement (its header alone where it has a body)."""
-        return [node for node in walk(self.node) if node.type in types]
+        return [node for node in self.header if node.type in types]
 
-    def function_nodes(self, *types: str) -> list[Node]:
-        """Nodes of these types in the enclosing function (or the module), bodies included."""
-        root = self.statement.definition or self.module.root
-        return [node for node in walk(root, into_blocks=True) if node.type in types]
+    def parent(self, node: Node) -> Node | None:
+        link = self.links.get(node.id)
+        return link.parent if link is not None else None
+
+    def field(self, node: Node) -> str:
+        link = self.links.get(node.id)
+        return link.field if link is not None else ""
+
+    def parent_type(self, node: Node) -> str:
+        above = self.parent(node)
+        return above.type if above is not None else ""
+
+    def above(self, node: Node) -> Iterator[Node]:
+        """What a node of the header is in, innermost first, up to the statement."""
+        link = self.links.get(node.id)
+        while link is not None:
+            yield link.parent
+            link = self.links.get(link.parent.id)
+
+    def operand(self, node: Node) -> str:
+        """A node's text, fit to be an operand."""
+        return self.text(node) if node.type in ATOMS else f"({self.text(node)})"
 
     def edit(self, node: Node, new: str) -> Edit:
         start, end = self.module.start(node), self.module.end(node)
         return Edit(path=self.module.path, start=start, end=end, text=new)
-
-    def insert_before(self, code: str) -> Edit:
-        """Put a line of code before the statement, at its indentation."""
-        at = self.module.start(self.node)
-        text = f"{code}{self.newline}{self.indent}"
-        return Edit(path=self.module.path, start=at, end=at, text=text)
-
-    def insert_after(self, node: Node, code: str) -> Edit:
-        """Put a line of code behind a statement, at that statement's indentation."""
-        at = self.module.end(node)
-        text = f"{self.newline}{self.indent_of(node)}{code}"
-        return Edit(path=self.module.path, start=at, end=at, text=text)
 
     def swap(self, node: Node, new: str, fault: str, weight: float = 1.0, remedy: str = "") -> Draft:
         """Replace one node's text."""
         told = remedy or f"Use `{shown(new)}` instead of `{shown(self.text(node))}`."
         return Draft(fault, told, (self.edit(node, new),), weight)
 
-    def shape(self, node: Node) -> Shape | None:
-        """The shape of an expression, as its form or its name shows it."""
-        if node.type == "identifier":
-            return self.scope.shape_of(self.text(node))
-        return expression_shape(self.module, node)
+    def exchange(self, one: Node, other: Node, fault: str, weight: float = 1.0) -> Draft:
+        """Swap the texts of two nodes that don't overlap."""
+        first, second = self.text(one), self.text(other)
+        told = f"Swap `{shown(first)}` and `{shown(second)}`."
+        return Draft(fault, told, (self.edit(one, second), self.edit(other, first)), weight)
 
-    def rivals(self, node: Node, count_max: int = 12) -> list[tuple[Name, float]]:
-        """Other variables that could stand in a node's place, likeliest first, with their weights."""
-        shape, own = self.shape(node), self.text(node)
-        weighted = [
-            (name, fit(shape, name.shape) * (1.0 if name.distance < 2 else 0.4))
-            for name in self.scope.names
-            if name.text != own and (name.shape != "callable" or shape == "callable")
-        ]
+    def compose(self, node: Node, new: str, fault: str, weight: float = 1.0, remedy: str = "") -> Draft:
+        """Replace a node by an expression with operators, in parentheses where it needs them."""
+        above = self.parent(node)
+        inside = above is not None and (
+            above.type in OPERATIONS or (above.type == "attribute" and self.field(node) == "object")
+        )
+        told = remedy or f"Use `{shown(new)}` instead of `{shown(self.text(node))}`."
+        return self.swap(node, f"({new})" if inside else new, fault, weight, told)
+
+    def insert_before(self, *code: str) -> Edit:
+        """Put lines of code before the statement, at its indentation."""
+        at = self.module.start(self.node)
+        text = "".join(f"{line}{self.newline}{self.indent}" for line in code)
+        return Edit(path=self.module.path, start=at, end=at, text=text)
+
+    def insert_after(self, *code: str) -> Edit:
+        """Put lines of code behind the statement, at its indentation."""
+        at = self.module.end(self.node)
+        text = "".join(f"{self.newline}{self.indent}{line}" for line in code)
+        return Edit(path=self.module.path, start=at, end=at, text=text)
+
+    def shape(self, node: Node) -> Shape | None:
+        return expression_shape(self.module, node, self.scope.shapes)
+
+    def nearness(self, name: Name) -> float:
+        """How likely a name is meant here, from its scope, its distance and whether it is bound yet."""
+        outwards = (1.0, 0.5, 0.25)[name.distance]
+        gap = name.gap(self.line)
+        near = 1.0 if gap <= 3 else 0.8 if gap <= 10 else 0.5
+        late = name.distance == 0 and name.line > self.statement.end_line and not self.in_loop
+        return outwards * near * (0.2 if late else 1.0)
+
+    @property
+    def in_loop(self) -> bool:
+        return self.enclosing(*LOOPS) is not None
+
+    def enclosing(self, *types: str) -> Node | None:
+        """The innermost statement of these types around this one, in the same function."""
+        above = self.node.parent
+        while above is not None and above.type not in ("function_definition", "class_definition"):
+            if above.type in types:
+                return above
+            above = above.parent
+        return None
+
+    def variables(self, count_max: int) -> list[tuple[Name, float]]:
+        """Variables of the function and those around it, likeliest first, with weights up to 1."""
+        weighted = [(name, self.nearness(name)) for name in self.scope.variables]
         return sorted(weighted, key=lambda pair: -pair[1])[:count_max]
+
+    def rivals(self, node: Node, count_max: int = 12) -> list[tuple[str, float]]:
+        """Other names that could stand in a node's place, likeliest first, with their weights."""
+        shape, own = self.shape(node), self.text(node)
+        called = shape in ("callable", "module")
+        unbound = node.type == "identifier" and not self.is_bound(node)
+        weighted = {local: UNKNOWN_SHAPE for local in self.locals_at(node) if local != own}
+        for name in self.scope.names:
+            if name.text == own or (name.shape in ("callable", "module")) is not called:
+                continue
+            weight = fit(shape, name.shape) * self.nearness(name) * (1 + alike(own, name.text))
+            weighted.setdefault(name.text, weight * (0.1 if name.text in ("self", "cls") else 1.0))
+        if unbound:
+            weighted = {t: w * UNBOUND * (0.1 + alike(own, t)) for t, w in weighted.items()}
+        return sorted(weighted.items(), key=lambda pair: -pair[1])[:count_max]
+
+    def is_bound(self, node: Node) -> bool:
+        text = self.text(node)
+        return self.scope.is_bound(text) or text in self.locals_at(node)
+
+    def locals_at(self, node: Node) -> list[str]:
+        """Names that comprehensions and lambdas around a node bind."""
+        found: list[str] = []
+        for above in self.above(node):
+            if above.type.endswith("comprehension") or above.type == "generator_expression":
+                clauses = [c for c in above.named_children if c.type == "for_in_clause"]
+                targets = [clause.child_by_field_name("left") for clause in clauses]
+            elif above.type == "lambda":
+                targets = [above.child_by_field_name("parameters")]
+            else:
+                continue
+            for target in targets:
+                inner = walk(target) if target is not None else ()
+                found += [self.text(n) for n in inner if n.type == "identifier"]
+        return unique(found)
+
+
+def make_site(
+    module: Module,
+    statement: Statement,
+    scope: Scope,
+    ingredients: Ingredients,
+    sibling_attributes: tuple[str, ...],
+) -> Site:
+    header, links = _linked(statement.node)
+    return Site(module, statement, scope, ingredients, sibling_attributes, header, links)
+
+
+def _linked(root: Node) -> tuple[tuple[Node, ...], dict[int, Link]]:
+    """The header's nodes in order, and where each hangs; a huge literal is cut."""
+    header: list[Node] = []
+    links: dict[int, Link] = {}
+    stack = [root]
+    while stack and len(header) < NODES_MAX:
+        node = stack.pop()
+        header.append(node)
+        inner = []
+        for position, child in enumerate(node.children[:NODES_MAX]):
+            if child.is_named and not (len(header) == 1 and _is_body(child)):
+                links[child.id] = Link(node, node.field_name_for_child(position) or "")
+                inner.append(child)
+        stack.extend(reversed(inner))
+    return tuple(header), links
+
+
+def _is_body(node: Node) -> bool:
+    return node.type == "block" or node.type in CLAUSES
+
+
+def step_of(module: Module) -> str:
+    """One step of indentation, as the module's first indented line has it."""
+    for line in module.text.splitlines():
+        inner = line[: len(line) - len(line.lstrip())]
+        if inner and line.strip() and not line.lstrip().startswith(("#", '"', "'")):
+            return inner
+    return "    "
 
 
 def fit(wanted: Shape | None, offered: Shape | None) -> float:
@@ -122,76 +317,21 @@ def fit(wanted: Shape | None, offered: Shape | None) -> float:
     return SAME_SHAPE if wanted == offered else OTHER_SHAPE
 
 
+@lru_cache(maxsize=1 << 16)
+def alike(one: str, other: str) -> float:
+    """How much two names look alike, 0 to 1; only likenesses of a slip count."""
+    if len(one) + len(other) > 120 or 2 * min(len(one), len(other)) < 0.6 * len(one + other):
+        return 0.0
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    ratio = matcher.ratio() if matcher.quick_ratio() >= 0.6 else 0.0
+    return ratio if ratio >= 0.6 else 0.0
+
+
 def shown(text: str) -> str:
     """Code as a sentence quotes it: one line, cut, without backticks of its own."""
     line = " ".join(text.replace("`", "'").split())
     return line if len(line) <= SHOWN_CHARS_MAX else line[: SHOWN_CHARS_MAX - 1] + "…"
 
 
-def is_read(node: Node) -> bool:
-    """Whether an identifier is read as a value: not called, bound, or a name of an argument."""
-    above = node.parent
-    if above is None:
-        return False
-    if above.type == "call" and above.child_by_field_name("function") == node:
-        return False
-    if above.type in ("keyword_argument", "default_parameter", "typed_default_parameter"):
-        return above.child_by_field_name("value") == node
-    if above.type == "attribute":
-        return receiver_and_attribute(above)[0] == node
-    if above.type in ("assignment", "augmented_assignment", "for_statement", "for_in_clause"):
-        return above.child_by_field_name("left") != node
-    bound = (
-        "parameters", "lambda_parameters", "typed_parameter", "pattern_list", "tuple_pattern", "dotted_name",
-        "aliased_import", "function_definition", "class_definition", "as_pattern_target", "global_statement",
-        "type", "list_splat_pattern", "dictionary_splat_pattern", "nonlocal_statement",
-    )  # fmt: skip
-    return above.type not in bound
-
-
 def unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
-
-
-def arguments_of(call: Node) -> list[Node]:
-    """The positional arguments of a call."""
-    arguments = call.child_by_field_name("arguments")
-    if arguments is None or arguments.type != "argument_list":
-        return []
-    plain = ("keyword_argument", "list_splat", "dictionary_splat", "comment")
-    return [child for child in arguments.named_children if child.type not in plain]
-
-
-def condition_of(node: Node) -> Node | None:
-    """The condition of an if, elif, while, assert or conditional expression."""
-    if node.type in ("if_statement", "elif_clause", "while_statement"):
-        return node.child_by_field_name("condition")
-    if node.type == "assert_statement" and node.named_children:
-        return node.named_children[0]
-    return None
-
-
-def is_expression_place(node: Node) -> bool:
-    """Whether a node stands where a whole value is given: assigned, returned, passed, yielded."""
-    above = node.parent
-    if above is None:
-        return False
-    if above.type in ("assignment", "augmented_assignment"):
-        return above.child_by_field_name("right") == node
-    if above.type in ("keyword_argument", "pair"):
-        return above.child_by_field_name("value") == node
-    return above.type in (
-        "return_statement", "argument_list", "yield", "list", "expression_list", "parenthesized_expression",
-    )  # fmt: skip
-
-
-VALUES = (
-    "identifier", "attribute", "call", "subscript", "binary_operator", "integer", "list", "string",
-    "parenthesized_expression", "tuple", "conditional_expression", "list_comprehension", "unary_operator",
-    "boolean_operator", "comparison_operator", "dictionary", "none", "true", "false",
-)  # fmt: skip
-
-
-def values(site: Site) -> Sequence[Node]:
-    """Whole values of the statement, outermost first."""
-    return [node for node in site.nodes(*VALUES) if is_expression_place(node)]

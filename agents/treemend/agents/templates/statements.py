@@ -1,198 +1,183 @@
-"""Statements to delete, to move, or to insert from what the file has."""
+"""Statements to delete, to move, or to put in or out of a block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from treemend.agents.templates.site import Draft, Site, Template, shown, unique
+from treemend.agents.templates.site import CLAUSES, Draft, Site, Template, shown
 from treemend.store.records import Edit
-from treemend.tools.syntax import body_of
+from treemend.tools.syntax import DEFINITIONS, body_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-INGREDIENTS_MAX = 8
+DEFINING = (
+    *DEFINITIONS,
+    *CLAUSES,
+    "decorated_definition",
+    "import_statement",
+    "import_from_statement",
+)
 
 
-def _whole_lines(site: Site, node: Node) -> tuple[int, int]:
-    """The span of a statement with its indentation and its line end."""
-    text = site.module.text
-    start = text.rfind("\n", 0, site.module.start(node)) + 1
-    end = text.find("\n", site.module.end(node))
-    return start, len(text) if end < 0 else end + 1
+def _position(site: Site) -> int:
+    block = site.statement.block
+    return next((i for i, node in enumerate(block) if node == site.node), -1)
+
+
+def _line_start(site: Site, node: Node) -> int:
+    return site.module.text.rfind("\n", 0, site.module.start(node)) + 1
+
+
+def _line_end(site: Site, node: Node) -> int:
+    """Behind the line end of a node's last line."""
+    end = site.module.text.find("\n", site.module.end(node))
+    return len(site.module.text) if end < 0 else end + 1
+
+
+def _lines(site: Site, first: Node, last: Node) -> tuple[int, int, str]:
+    """Span and text of the whole lines of neighbouring statements, the line end included."""
+    start, end = _line_start(site, first), _line_end(site, last)
+    text = site.module.text[start:end]
+    return start, end, text if text.endswith("\n") else text + site.newline
+
+
+def _cut(site: Site, start: int, end: int, text: str = "") -> Edit:
+    return Edit(path=site.module.path, start=start, end=end, text=text)
 
 
 def delete(site: Site) -> Iterator[Draft]:
-    """A statement that should not be there."""
-    if site.node.type in ("function_definition", "class_definition", "else_clause", "elif_clause"):
+    """A statement that should not be there; or two in a row."""
+    if site.node.type in DEFINING or site.node.type == "pass_statement":
         return
-    head = shown(site.text(site.node).splitlines()[0])
-    yield site.swap(site.node, "pass", f"`{head}` may be one too many.", 1.0, "Remove it.")
+    fault = f"`{site.head}` may be one too many."
+    weight = 0.4 if site.statement.is_compound else 1.0
+    yield site.swap(site.node, "pass", fault, weight, "Remove it.")
+    position = _position(site)
+    following = site.statement.block[position + 1 : position + 2] if position >= 0 else ()
+    if following and following[0].type not in DEFINING and not site.statement.is_compound:
+        end = site.module.end(following[0])
+        edit = _cut(site, site.module.start(site.node), end, "pass")
+        yield Draft(fault, "Remove it and the next statement.", (edit,), 0.3)
 
 
-def unwrap(site: Site) -> Iterator[Draft]:
-    """A condition or a loop around statements that should run in any case, once."""
-    body = body_of(site.node)
-    plain = site.node.type in ("if_statement", "for_statement", "while_statement", "with_statement")
-    if body is None or not plain or site.node.child_by_field_name("alternative") is not None:
-        return
-    head = shown(site.text(site.node).splitlines()[0])
-    start, end = site.module.start(site.node), site.module.end(site.node)
-    inner = site.module.text[site.module.start(body) : end]
-    deeper = site.indent_of(body.named_children[0]) if body.named_children else ""
-    code = inner.replace(site.newline + deeper, site.newline + site.indent)
-    edit = site.edit(site.node, code)
-    if end > start:
-        yield Draft(f"`{head}` may be too much.", "Run its body in any case.", (edit,))
+def duplicate(site: Site) -> Iterator[Draft]:
+    """A statement that has to run twice: a step of two nodes, a second newline."""
+    simple = site.node.type == "expression_statement" and site.owns_line
+    if simple and "\n" not in site.text(site.node):
+        fault = f"`{site.head}` may have to run twice."
+        yield Draft(fault, "Repeat it.", (site.insert_after(site.text(site.node)),))
 
 
-def move(site: Site) -> Iterator[Draft]:
+def order(site: Site) -> Iterator[Draft]:
     """Two neighbouring statements are in the wrong order."""
-    block = site.statement.block
-    position = next((i for i, node in enumerate(block) if node == site.node), None)
-    if position is None or position + 1 >= len(block):
+    position, block = _position(site), site.statement.block
+    if position < 0 or site.node.type in DEFINING:
         return
-    following = block[position + 1]
-    if site.node.type in ("function_definition", "class_definition"):
-        return
-    first, second = site.text(site.node), site.text(following)
-    fault = f"`{shown(first.splitlines()[0])}` may come too early."
-    edits = (site.edit(site.node, second), site.edit(following, first))
-    yield Draft(fault, f"Move it behind `{shown(second.splitlines()[0])}`.", edits)
+    fault = f"`{site.head}` may come too early."
+    for offset, weight in ((1, 1.0), (2, 0.3)):
+        if position + offset < len(block) and block[position + offset].type not in DEFINING:
+            between = block[position + 1 : position + offset + 1]
+            start, end = site.module.start(site.node), site.module.end(between[-1])
+            first = site.module.start(between[0])
+            moved = site.module.text[first:end]
+            gap = site.module.text[site.module.end(site.node) : first]
+            edit = _cut(site, start, end, f"{moved}{gap}{site.text(site.node)}")
+            told = shown(site.text(between[-1]).splitlines()[0])
+            yield Draft(fault, f"Move it behind `{told}`.", (edit,), weight)
 
 
-def dedent(site: Site) -> Iterator[Draft]:
-    """The last statement of a block belongs behind that block, as a return after its loop does."""
-    block, node = site.statement.block, site.node
-    outer = node.parent.parent if node.parent is not None and node.parent.type == "block" else None
-    if (
-        outer is None
-        or not block
-        or block[-1] != node
-        or outer.type in ("function_definition", "class_definition", "module")
-    ):
+def out_of_block(site: Site) -> Iterator[Draft]:
+    """The end of a block belongs behind that block, as a return after its loop does."""
+    block, parent = site.statement.block, site.node.parent
+    outer = parent.parent if parent is not None and parent.type == "block" else None
+    position = _position(site)
+    if outer is None or outer.type in DEFINITIONS or position < 0 or not site.owns_line:
         return
-    if site.statement.is_compound:
+    if site.node.type in DEFINING or outer.type == "match_statement":
         return
-    text = site.text(node)
-    outermost = _statement_of_clause(outer)
-    fault = f"`{shown(text)}` may belong behind the block it ends."
-    start, end = _whole_lines(site, node)
-    removed = "" if len(block) > 1 else f"{site.indent}pass{site.newline}"
-    cut = Edit(path=site.module.path, start=start, end=end, text=removed)
-    at = _whole_lines(site, outermost)[1]
-    indent = site.indent_of(outermost)
-    put = Edit(path=site.module.path, start=at, end=at, text=f"{indent}{text}{site.newline}")
-    yield Draft(fault, "Move it behind that block.", (cut, put))
+    whole = _whole(outer)
+    start, end, text = _lines(site, site.node, block[-1])
+    moved = _shifted(text, site.indent, site.indent_of(whole))
+    left = f"{site.indent}pass{site.newline}" if position == 0 else ""
+    at = _line_end(site, whole)
+    fault = f"`{site.head}` may belong behind the block it is in."
+    alone = 2.0 if position == len(block) - 1 else 1.0
+    exits = 2.0 if site.node.type == "return_statement" else 1.0
+    edits: tuple[Edit, ...] = (_cut(site, start, end, left), _cut(site, at, at, moved))
+    if at == end:
+        edits = (_cut(site, start, end, left + moved),)
+    yield Draft(fault, "Move it, and what follows it there, behind that block.", edits, alone * exits)
+    if position > 0 and position < len(block) - 1:
+        return
+    top = _line_start(site, whole)
+    if position == 0 and len(block) > 1 and not site.statement.is_compound and whole == outer:
+        start, end, text = _lines(site, site.node, site.node)
+        edits = (_cut(site, top, top, _shifted(text, site.indent, site.indent_of(whole))),
+                 _cut(site, start, end))  # fmt: skip
+        yield Draft(f"`{site.head}` may belong before the block it is in.", "Move it there.", edits)
 
 
-def _statement_of_clause(node: Node) -> Node:
-    while node.type in ("else_clause", "elif_clause", "except_clause", "finally_clause") and node.parent:
+def _whole(node: Node) -> Node:
+    """The compound statement that a clause belongs to."""
+    while node.type in CLAUSES and node.type != "case_clause" and node.parent is not None:
         node = node.parent
     return node
 
 
-def indent(site: Site) -> Iterator[Draft]:
-    """A statement belongs at the end of the block before it."""
-    block = site.statement.block
-    position = next((i for i, node in enumerate(block) if node == site.node), None)
-    if not position or site.statement.is_compound:
+def _shifted(text: str, old: str, new: str) -> str:
+    """Lines with one indentation put for another; lines that don't have it stay."""
+    lines = text.splitlines(keepends=True)
+    return "".join(new + line[len(old) :] if line.startswith(old) else line for line in lines)
+
+
+def into_block(site: Site) -> Iterator[Draft]:
+    """A statement belongs at the end of the block before it, or at its beginning if it stands behind."""
+    position, block = _position(site), site.statement.block
+    if position < 0 or not site.owns_line or site.node.type in DEFINING:
         return
-    before = block[position - 1]
-    body = body_of(before)
-    if body is None or not body.named_children or "\n" in site.text(site.node):
-        return
-    fault = f"`{shown(site.text(site.node))}` may belong into the block before it."
-    deeper = site.indent_of(body.named_children[-1])
-    start, _ = _whole_lines(site, site.node)
-    at = start
-    edit = Edit(path=site.module.path, start=at, end=at, text=deeper[len(site.indent) :])
-    yield Draft(fault, "Move it into that block.", (edit,))
+    for neighbour, before in _neighbours(block, position):
+        for body in _bodies(neighbour):
+            if not body.named_children or body.start_point[0] == neighbour.start_point[0]:
+                continue
+            anchor = body.named_children[-1 if before else 0]
+            deeper = site.indent_of(anchor)
+            start, end, text = _lines(site, site.node, site.node)
+            moved = _shifted(text, site.indent, deeper)
+            at = _line_end(site, anchor) if before else _line_start(site, anchor)
+            edits: tuple[Edit, ...] = (_cut(site, at, at, moved), _cut(site, start, end))
+            if at in (start, end):
+                edits = (_cut(site, start, end, moved),)
+            where = "before" if before else "behind"
+            fault = f"`{site.head}` may belong into the block {where} it."
+            yield Draft(fault, "Move it into that block.", edits, 1.0 if before else 0.5)
 
 
-def insert(site: Site) -> Iterator[Draft]:
-    """A statement is missing behind this one: an update, a collection, a return."""
-    if site.statement.definition is None or site.node.type in (
-        "return_statement",
-        "raise_statement",
-    ):
-        return
-    place, after = _insertion_place(site)
-    if place is None:
-        return
-    fault = f"Something may be missing behind `{shown(site.text(site.node).splitlines()[0])}`."
-    for code, weight in _ingredients(site):
-        edit = site.insert_after(place, code) if after else site.insert_before(code)
-        yield Draft(fault, f"Add `{shown(code)}`.", (edit,), weight)
+def _neighbours(block: tuple[Node, ...], position: int) -> Iterator[tuple[Node, bool]]:
+    if position > 0 and block[position - 1].type not in DEFINITIONS:
+        yield block[position - 1], True
+    if position + 1 < len(block) and block[position + 1].type not in DEFINITIONS:
+        yield block[position + 1], False
 
 
-def _insertion_place(site: Site) -> tuple[Node | None, bool]:
-    if site.node.type in ("elif_clause", "else_clause", "except_clause", "finally_clause"):
-        return None, False
-    if site.node.type in ("function_definition", "class_definition"):
-        return None, False
-    return site.node, True
-
-
-def _ingredients(site: Site) -> list[tuple[str, float]]:
-    """Statements made of names in scope, and those that the function has elsewhere."""
-    near = [name for name in site.scope.variables if name.distance == 0]
-    found: dict[str, float] = {}
-    own = site.text(site.node)
-    for node in site.function_nodes(
-        "expression_statement", "continue_statement", "break_statement", "return_statement"
-    ):
-        text = site.text(node)
-        if "\n" not in text and text != own and not text.startswith(('"', "'")):
-            found[text] = 1.0
-    for name in near:
-        found.setdefault(f"return {name.text}", 1.0)
-        if name.shape == "number":
-            found.setdefault(f"{name.text} += 1", 1.5)
-            found.setdefault(f"{name.text} -= 1", 0.7)
-    collections = [name for name in near if name.shape in ("list", "set")]
-    for collection in collections[:3]:
-        method = "append" if collection.shape == "list" else "add"
-        for name in near[:6]:
-            if name.text != collection.text:
-                found.setdefault(f"{collection.text}.{method}({name.text})", 1.5)
-            if name.shape in ("list", None) and name.text != collection.text:
-                found.setdefault(f"{collection.text}.{method}({name.text}[-1])", 0.7)
-    ordered = sorted(found.items(), key=lambda pair: -pair[1])
-    return ordered[: 3 * INGREDIENTS_MAX]
-
-
-def loop_exit(site: Site) -> Iterator[Draft]:
-    """`break` for `continue`, or one of them for a return."""
-    kinds = {"break_statement": "break", "continue_statement": "continue"}
-    if site.node.type in kinds:
-        word = kinds[site.node.type]
-        other = "continue" if word == "break" else "break"
-        yield site.swap(site.node, other, f"`{word}` may leave the wrong way.")
-
-
-def lost_result(site: Site) -> Iterator[Draft]:
-    """A value that is computed and thrown away, or returned where it should be kept."""
-    if site.node.type != "expression_statement" or not site.node.named_children:
-        return
-    value = site.node.named_children[0]
-    if value.type not in ("call", "binary_operator", "await", "subscript"):
-        return
-    fault = f"The result of `{shown(site.text(value))}` is thrown away."
-    yield site.swap(value, f"return {site.text(value)}", fault, 2.0)
-    yield site.swap(value, f"yield from {site.text(value)}", fault, 0.5)
-    for text in unique(name.text for name in site.scope.variables if name.distance == 0)[:5]:
-        yield site.swap(value, f"{text} = {site.text(value)}", fault)
+def _bodies(node: Node) -> Iterator[Node]:
+    """The last block of a compound statement and, one step further in, the last of that."""
+    clauses = [child for child in node.named_children if child.type in CLAUSES]
+    for holder in (node, *clauses):
+        body = body_of(holder)
+        if body is not None:
+            yield body
+            inner = body.named_children[-1] if body.named_children else None
+            deeper = body_of(inner) if inner is not None and inner.type not in DEFINITIONS else None
+            if deeper is not None:
+                yield deeper
 
 
 TEMPLATES = (
-    Template("surplus-statement", 20, delete),
-    Template("surplus-block", 4, unwrap),
-    Template("statement-order", 6, move),
-    Template("statement-in-block", 10, dedent),
-    Template("statement-out-of-block", 6, indent),
-    Template("missing-statement", 30, insert),
-    Template("wrong-exit", 4, loop_exit),
-    Template("lost-result", 10, lost_result),
+    Template("surplus-statement", 16, delete),
+    Template("repeated-statement", 1.5, duplicate),
+    Template("statement-order", 6, order),
+    Template("statement-in-block", 8, out_of_block),
+    Template("statement-out-of-block", 5, into_block),
 )

@@ -36,10 +36,9 @@ class Overrun(BaseException):
 class Reporter:
     """Writes events that carry the nonce."""
 
-    def __init__(self, nonce: str) -> None:
-        self._fd = int(os.environ.pop("TREEMEND_REPORT_FD"))
+    def __init__(self, fd: int, nonce: str) -> None:
+        self._fd = fd
         self._nonce = nonce
-        os.set_inheritable(self._fd, False)
 
     def send(self, event: str, **values: object) -> None:
         line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
@@ -345,17 +344,29 @@ def _imported_from(origin: str, root: str) -> list[str]:
     return found
 
 
+def report_fd() -> int:
+    """The pipe that leads outside; its number is told to nobody else."""
+    fd = int(os.environ.pop("TREEMEND_REPORT_FD"))
+    os.set_inheritable(fd, False)
+    return fd
+
+
 def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
-    reporter = Reporter(request["nonce"])
-    root = request["root"] = os.getcwd()
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
-    sys.path[0] = root
+    sys.path[0] = os.getcwd()
+    run(request, Reporter(report_fd(), request["nonce"]))
+    return 0
+
+
+def run(request: dict[str, Any], reporter: Reporter) -> None:
+    """Run the tests that a request asks for, in this process."""
+    root = request["root"] = os.getcwd()
     try:
         import pytest
     except ImportError as error:
         reporter.send("no-pytest", message=str(error), python=sys.executable)
-        return 0
+        return
     started = time.perf_counter()
     probe = Probe(request, reporter)
     probe.begin()
@@ -367,7 +378,6 @@ def main() -> int:
         seconds=time.perf_counter() - started,
         foreign=_imported_from(request["origin"], root),
     )
-    return 0
 
 
 if __name__ == "__main__":

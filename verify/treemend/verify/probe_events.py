@@ -1,0 +1,139 @@
+"""The probe's events, as they come over the pipe: results for the caller, deadlines for the sandbox."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from treemend.store.records import Frame, TestOutcome
+from treemend.verify.runner import Lines, TestReport, TestRequest, TestResult
+from treemend.verify.sandbox import CommandResult
+
+GRACE_S = 2.0
+BETWEEN_TESTS_LIMIT_S = 60.0
+OUTPUT_TAIL_CHARS = 4000
+
+
+class Listener:
+    """Turns the probe's events into results, and each test's limit into the sandbox's deadline."""
+
+    def __init__(self, nonce: str, request: TestRequest) -> None:
+        self.nonce = nonce
+        self._request = request
+        self._buffer = b""
+        self._running: str | None = None
+        self._results: dict[str, TestResult] = {}
+        self._collected: dict[str, Any] | None = None
+        self._end: dict[str, Any] | None = None
+        self._no_pytest: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the probe came to its end."""
+        return self._end is not None
+
+    def hear(self, chunk: bytes) -> float | None:
+        deadline_s: float | None = None
+        self._buffer += chunk
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for event in self._events(lines):
+            # What carries the nonce and makes no sense is a forger's; it is no event.
+            with suppress(KeyError, TypeError, ValueError):
+                deadline_s = self._take(event)
+        return deadline_s
+
+    def _events(self, lines: list[bytes]) -> Iterator[dict[str, Any]]:
+        prefix = self.nonce.encode() + b" "
+        for line in lines:
+            if not line.startswith(prefix):
+                continue
+            try:
+                event = json.loads(line[len(prefix) :])
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                yield event
+
+    def _take(self, event: dict[str, Any]) -> float:
+        kind = event.get("event")
+        if kind == "collected":
+            self._collected = event
+        elif kind == "start":
+            self._running = str(event["test"])
+            return self._limit(self._running) + GRACE_S
+        elif kind == "test":
+            self._running = None
+            self._results.setdefault(str(event["test"]), _result(event))
+        elif kind == "end":
+            self._end = event
+        elif kind == "no-pytest":
+            self._no_pytest = event
+        return BETWEEN_TESTS_LIMIT_S
+
+    def _limit(self, test: str) -> float:
+        return self._request.limits_s.get(test, self._request.limit_s)
+
+    def report(self, result: CommandResult) -> TestReport:
+        results = dict(self._results)
+        if self._running is not None:
+            hung = result.ended_by in ("deadline", "time")
+            outcome = TestOutcome.TIMEOUT if hung else TestOutcome.ERROR
+            message = f"the process ended in this test ({_ending(result)})"
+            results[self._running] = TestResult(outcome, self._limit(self._running), message)
+        collected = self._collected
+        output = (result.stdout + b"\n" + result.stderr).decode("utf-8", "replace").strip()
+        return TestReport(
+            results=results,
+            collected=None if collected is None else tuple(map(str, collected["tests"])),
+            collection_errors=_errors(collected),
+            import_lines=_lines((collected or {}).get("lines", {})),
+            foreign_modules=tuple(map(str, (self._end or {}).get("foreign", ()))),
+            problem=self._problem(result),
+            output=output[-OUTPUT_TAIL_CHARS:],
+            wall_s=result.wall_s,
+        )
+
+    def _problem(self, result: CommandResult) -> str:
+        if self._no_pytest is not None:
+            python = self._no_pytest.get("python", "the interpreter")
+            return f"{python} has no pytest ({self._no_pytest.get('message', '')})"
+        if self._end is None:
+            return f"pytest did not come to its end ({_ending(result)})"
+        return ""
+
+
+def _ending(result: CommandResult) -> str:
+    if result.ended_by == "signal":
+        return f"killed by signal {-result.exit_code}"
+    if result.ended_by == "exit":
+        return f"exit code {result.exit_code}"
+    if result.ended_by == "output":
+        return "more output than the limit"
+    return "over its time limit"
+
+
+def _result(event: dict[str, Any]) -> TestResult:
+    frames = tuple(
+        Frame(path=str(path), line=int(line), function=str(function))
+        for path, line, function in event.get("frames", ())
+    )
+    return TestResult(
+        outcome=TestOutcome(event["outcome"]),
+        duration_s=float(event["duration"]),
+        message=str(event["message"]),
+        frames=frames,
+        lines=_lines(event["lines"]),
+    )
+
+
+def _lines(raw: dict[str, Any]) -> Lines:
+    return {sys.intern(str(path)): tuple(map(int, lines)) for path, lines in raw.items()}
+
+
+def _errors(collected: dict[str, Any] | None) -> dict[str, str]:
+    if collected is None:
+        return {}
+    return {str(error["id"]): str(error["message"]) for error in collected["errors"]}
