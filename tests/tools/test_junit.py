@@ -79,7 +79,7 @@ def test_a_report_without_failures(root: Path) -> None:
 
 
 def test_the_file_attribute_names_the_file_where_the_class_does_not(root: Path) -> None:
-    case = '<testcase file="/ci/work/tests/test_x.py" classname="test_x.TestC" name="t">'
+    case = '<testcase file="/ci/job/tests/test_x.py" classname="test_x.TestC" name="t">'
     data = report(f'{case}<failure message="m"/></testcase>')
     assert parse_junit(data, root) == JUnitReport(("tests/test_x.py::TestC::t",), ("m",))
 

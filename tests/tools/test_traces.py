@@ -109,7 +109,7 @@ def test_exception_groups(root: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/home/ci/work/proj/src/pkg/core.py", "src/pkg/core.py"),
+        ("/home/ci/job/proj/src/pkg/core.py", "src/pkg/core.py"),
         ("C:\\ci\\proj\\src\\pkg\\core.py", "src/pkg/core.py"),
         ("./calc.py", "calc.py"),
         ("/elsewhere/calc.py", "calc.py"),

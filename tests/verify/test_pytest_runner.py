@@ -224,6 +224,18 @@ async def test_the_suite_leaves_nothing_in_the_tree(sandbox: Sandbox, repo: Path
     assert sorted(path.name for path in repo.iterdir()) == before
 
 
+async def test_I15_lone_surrogates_in_messages_and_names_come_as_text(sandbox: Sandbox, repo: Path) -> None:
+    (repo / "test_u.py").write_text(
+        "import pytest\n"
+        "def test_message(): raise ValueError(chr(0xD800))\n"
+        "@pytest.mark.parametrize('x', [1], ids=[chr(0xDCFF)])\n"
+        "def test_name(x): pass\n"
+    )
+    report = await runner(sandbox, repo).run(TestRequest())
+    text = "".join(result.message for result in report.results.values()) + "".join(report.results)
+    assert "d800" in text.encode().decode()
+
+
 async def test_hash_seed_is_the_requests(sandbox: Sandbox, repo: Path) -> None:
     (repo / "test_s.py").write_text(
         "import os\ndef test_seed(): assert os.environ['PYTHONHASHSEED'] == '7'\n"

@@ -20,6 +20,13 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseEnded:
+    """What the phase under way came to, in a few words."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """A fact worth a line: a flaky test, a file that can't be edited."""
 
@@ -38,7 +45,7 @@ class CandidateTried:
     elapsed_s: float
 
 
-Event = PhaseStarted | Noted | CandidateTried
+Event = PhaseStarted | PhaseEnded | Noted | CandidateTried
 Listener = Callable[[Event], None]
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from treemend.agents.plain_text import one_line
-from treemend.agents.progress import CandidateTried, Event, Noted, PhaseStarted
+from treemend.agents.progress import CandidateTried, Event, Noted, PhaseEnded, PhaseStarted
 from treemend.store.records import Task, Verdict
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class LineScreen:
     def show(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
             self._line(f"{event.phase}: {event.detail}" if event.detail else event.phase)
+        elif isinstance(event, PhaseEnded):
+            self._line(f"  {event.outcome}")
         elif isinstance(event, Noted):
             self._line(f"  {event.text}")
         elif event.verdict.reward > self._best or event.verdict.plausible:
@@ -106,6 +108,8 @@ class LiveScreen:
     def show(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
             self._phases.append(event)
+        elif isinstance(event, PhaseEnded):
+            self._phases[-1] = PhaseStarted(self._phases[-1].phase, event.outcome)
         elif isinstance(event, Noted):
             self._notes.append(event.text)
         else:
@@ -152,7 +156,7 @@ def _recent_line(event: CandidateTried) -> Text:
     mark, style = _mark(event.verdict)
     share = f"{event.verdict.targets_passed}/{event.verdict.targets}"
     head = f"#{event.verdict.candidate:<4} {share:>5}  "
-    return _cut(Text.assemble((f"  {mark} ", style), (head, "dim"), thought(event)))
+    return _cut(Text.assemble((f"  {mark} ", style), (head, "dim"), change(event), (where(event), "dim")))
 
 
 def _best_line(event: CandidateTried) -> Text:
@@ -160,7 +164,7 @@ def _best_line(event: CandidateTried) -> Text:
 
     _, style = _mark(event.verdict)
     words = f"#{event.verdict.candidate} {outcome_words(event.verdict)}"
-    return _cut(Text.assemble("  best so far: ", (words, style)))
+    return _cut(Text.assemble("  best so far: ", (words, style), f"  {change(event)}"))
 
 
 def _mark(verdict: Verdict) -> tuple[str, str]:
@@ -182,8 +186,19 @@ def outcome_words(verdict: Verdict) -> str:
 
 
 def thought(event: CandidateTried) -> str:
-    """The thoughts that led to a candidate, the last one first where room is short."""
+    """The thoughts that led to a candidate, from the first to the last."""
     return one_line(" ".join(step.text for step in event.path))
+
+
+def change(event: CandidateTried) -> str:
+    """The last thought alone, which says what was changed."""
+    return one_line(event.path[-1].text)
+
+
+def where(event: CandidateTried) -> str:
+    """The place of a change, to stand behind it."""
+    place = event.path[-1].place
+    return "" if place is None else f"  {one_line(place.function or place.path)}:{place.line}"
 
 
 def counts_words(event: CandidateTried, task: Task) -> str:

@@ -17,7 +17,7 @@ from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Noted, PhaseStarted
+from treemend.agents.progress import Noted, PhaseEnded, PhaseStarted
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import write_receipt
 from treemend.agents.reproduction import (
@@ -36,6 +36,7 @@ from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
 from treemend.tools.worktree import make_private_tree
+from treemend.verify.baseline import failing_tests
 from treemend.verify.selection import Selector
 from treemend.verify.warm_runner import check_agreement
 
@@ -69,6 +70,7 @@ class Steps:
         context = self._context
         recorded = context.store.get_blob(context.id, "tree")
         if recorded is not None:
+            context.listener(PhaseEnded("copied before"))
             if not context.tree.is_dir():
                 raise StoreError(
                     f"The private tree of run {context.id} is gone from {context.folder}.",
@@ -82,6 +84,7 @@ class Steps:
         context.store.put_blob(context.id, "tree", json.dumps(facts).encode())
         for note in made.notes:
             context.listener(Noted(note))
+        context.listener(PhaseEnded(f"{len(made.files)} files copied to work on"))
 
     async def localize(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("localize", "running the suite on the untouched tree"))
@@ -90,12 +93,17 @@ class Steps:
         if trouble is not None:
             return self._end(trouble)
         resolve_named(self._context.task.symptom.failing_tests, suite)
+        failed = len(failing_tests(suite))
+        self._context.listener(PhaseEnded(f"{len(suite.results)} tests, {failed} of them fail"))
         await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         return {}
 
     async def reproduce(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("reproduce", "repeating what failed"))
-        trouble = confirm_symptom(self._context, await self._observation())
+        observation = await self._observation()
+        trouble = confirm_symptom(self._context, observation)
+        count = len(observation.baseline.targets)
+        self._context.listener(PhaseEnded(f"{count} {'fails' if count == 1 else 'fail'} every time"))
         return {} if trouble is None else self._end(trouble)
 
     def _end(self, trouble: NotReproduced) -> GraphState:
@@ -107,7 +115,8 @@ class Steps:
         search = await self._searching()
         for path, reason in search.plan.refused.items():
             self._context.listener(Noted(f"not edited: {path}: {reason}"))
-        self._context.listener(PhaseStarted("search", search.plan.summary))
+        self._context.listener(PhaseEnded(search.plan.summary))
+        self._context.listener(PhaseStarted("search"))
         return {}
 
     async def select(self, state: GraphState) -> GraphState:
@@ -130,8 +139,11 @@ class Steps:
         return {}
 
     async def rank(self, state: GraphState) -> GraphState:
-        self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
         search = await self._searching()
+        found = len(search.exploration.plausible())
+        executed = search.exploration.executed
+        self._context.listener(PhaseEnded(f"{executed} candidates tried, {found} plausible"))
+        self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
         await decide(self._context, search.exploration, search.evaluator, self._selector)
         return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +30,10 @@ class _Fault:
 class TemplatePolicy:
     """Two levels: what is wrong at a place, then the change.
 
-    A change weighs frequency(template) / instances(template) * weight(change) * suspicion(place), where
-    the frequencies are those of one-statement fixes in Python (CTSSB-1M) and the instances those that the
-    template makes on the suspicious lines. A fault weighs as much as its changes together.
+    A change weighs sqrt(frequency(template)) / instances(template) * weight(change) * suspicion(place):
+    the frequencies are those of one-statement fixes in Python (CTSSB-1M), the instances those that the
+    template makes on the suspicious lines. The root tempers what commits of large projects say of other
+    code; ARCHITECTURE.md has the measurement. A fault weighs as much as its changes together.
     """
 
     name = "template"
@@ -78,7 +80,7 @@ def _weighted(modules: Mapping[str, Module], suspicion: Mapping[Line, float]) ->
     return [
         (
             change,
-            FREQUENCIES[change.template] / instances[change.template]
+            math.sqrt(FREQUENCIES[change.template]) / instances[change.template]
             * change.weight
             * _suspicion_of(change, weights),
         )

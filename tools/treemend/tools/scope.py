@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ class Name:
     Attributes:
         distance: Scopes outwards: 0 own function, 1 enclosing function, 2 module.
         line: Where it is bound first.
-        lines: Where it occurs in the function that the scope is of, ascending.
+        lines: Where it occurs in the function that the scope is of, ascending; `uses` is how often.
     """
 
     text: str
@@ -31,6 +31,7 @@ class Name:
     distance: int
     line: int
     lines: tuple[int, ...] = ()
+    uses: int = 0
 
     def gap(self, line: int) -> int:
         """Lines between a place and the nearest occurrence of the name."""
@@ -105,11 +106,11 @@ class ScopeIndex:
                 shapes.setdefault(text, shape)
             for text, (line, shape_bound) in bindings.items():
                 found = shape_bound or shapes.get(text)
-                names.setdefault(text, Name(text, found, distance, line, lines.get(text, ())))
+                names.setdefault(text, _name(text, found, distance, line, lines.get(text, ())))
             distance, node = 1, _enclosing_function(node)
         for text, (line, shape_bound) in self._globals.items():
             found = shape_bound or self._global_shapes.get(text)
-            names.setdefault(text, Name(text, found, 2, line, lines.get(text, ())))
+            names.setdefault(text, _name(text, found, 2, line, lines.get(text, ())))
         by_name = {n.text: n.shape for n in names.values() if n.shape is not None}
         return Scope(
             tuple(names.values()),
@@ -118,6 +119,10 @@ class ScopeIndex:
             self._functions,
             names,
         )
+
+
+def _name(text: str, shape: Shape | None, distance: int, line: int, lines: Sequence[int]) -> Name:
+    return Name(text, shape, distance, line, tuple(dict.fromkeys(lines)), len(lines))
 
 
 def _enclosing_function(node: Node) -> Node | None:
@@ -137,12 +142,12 @@ def own_nodes(definition: Node) -> Iterator[Node]:
             stack.extend(reversed(node.named_children))
 
 
-def _occurrences(module: Module, root: Node) -> dict[str, tuple[int, ...]]:
+def _occurrences(module: Module, root: Node) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for node in walk(root, into_blocks=True):
         if node.type == "identifier":
             found.setdefault(module.source(node), []).append(node.start_point[0] + 1)
-    return {text: tuple(dict.fromkeys(lines)) for text, lines in found.items()}
+    return found
 
 
 Bindings = dict[str, tuple[int, Shape | None]]

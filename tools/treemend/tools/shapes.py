@@ -149,9 +149,14 @@ def _assigned(module: Module, node: Node, known: Mapping[str, Shape]) -> Iterato
         name = node.child_by_field_name("name") or node.named_children[0]
         yield from _declared(module, node, module.source(name), known)
     elif node.type == "assignment":
-        left = node.child_by_field_name("left")
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if left is not None and left.type in ("identifier", "attribute"):
             yield from _declared(module, node, module.source(left), known)
+        elif left is not None and right is not None and right.type == "expression_list":
+            for name, value in zip(left.named_children, right.named_children, strict=False):
+                shape = expression_shape(module, value, known)
+                if shape is not None and shape != "none":
+                    yield module.source(name), shape
 
 
 def _declared(

@@ -9,8 +9,7 @@ import ast
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import accumulate
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,6 +74,19 @@ class Module:
     @property
     def has_errors(self) -> bool:
         return self.root.has_error
+
+    @cached_property
+    def newline(self) -> str:
+        return "\r\n" if "\r\n" in self.text else "\n"
+
+    @cached_property
+    def step(self) -> str:
+        """One step of indentation, as the first indented line of code has it; four blanks without one."""
+        for line in self.text.splitlines():
+            inner = line[: len(line) - len(line.lstrip())]
+            if inner and not line.lstrip().startswith(("#", '"', "'")) and line.strip():
+                return inner
+        return "    "
 
     def start(self, node: Node) -> int:
         """The offset of a node's first character."""
@@ -231,13 +243,14 @@ def syntax_digest(text: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[str]:
+    """Every token; the first of a line with its column."""
     root = _parser().parse(text.encode("utf-8", "surrogatepass")).root_node
-    for node in walk(root, into_blocks=True):
+    row = -1
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        stack.extend(reversed(node.children))
         if node.child_count == 0 and node.type != "comment":
-            yield f"{node.start_point[1] if node.prev_sibling is None else ''} {_text(node)}"
-
-
-def line_starts(text: str) -> list[int]:
-    """The offset at which each line begins."""
-    lengths = (len(line) for line in text.splitlines(keepends=True))
-    return [0, *accumulate(lengths)]
+            column = node.start_point[1] if node.start_point[0] != row else ""
+            row = node.start_point[0]
+            yield f"{column} {_text(node)}"

@@ -51,7 +51,7 @@ class Listener:
             if not line.startswith(prefix):
                 continue
             try:
-                event = json.loads(line[len(prefix) :])
+                event = _as_text(json.loads(line[len(prefix) :]))
             except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict):
@@ -103,6 +103,18 @@ class Listener:
         if self._end is None:
             return f"pytest did not come to its end ({_ending(result)})"
         return ""
+
+
+def _as_text(value: Any) -> Any:
+    """JSON whose strings show lone surrogates instead of holding them: neither a store nor a terminal
+    takes those."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return value
 
 
 def _ending(result: CommandResult) -> str:

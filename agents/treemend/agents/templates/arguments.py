@@ -169,7 +169,7 @@ def sort_order(site: Site) -> Iterator[Draft]:
 
 
 TEMPLATES = (
-    Template("swapped-arguments", 6, swapped),
+    Template("swapped-arguments", 8, swapped),
     Template("rotated-arguments", 1, rotated),
     Template("swapped-receiver", 2, receiver_swapped),
     Template("missing-argument", 24, missing),

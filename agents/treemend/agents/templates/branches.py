@@ -128,7 +128,7 @@ def kind(site: Site) -> Iterator[Draft]:
 
 
 TEMPLATES = (
-    Template("swapped-branches", 3, swapped),
+    Template("swapped-branches", 5, swapped),
     Template("elif-for-if", 2, asked_anyway),
     Template("if-for-elif", 2, asked_otherwise),
     Template("last-branch", 2, last_branch),

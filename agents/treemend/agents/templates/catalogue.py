@@ -17,8 +17,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 
 from treemend.agents.templates import (
@@ -41,7 +42,7 @@ from treemend.agents.templates import (
     strings,
     wrapping,
 )
-from treemend.agents.templates.drafts import canonical, is_ordered, is_python
+from treemend.agents.templates.drafts import Key, canonical, is_ordered, is_python
 from treemend.agents.templates.ingredients import Ingredients, gather
 from treemend.agents.templates.site import Draft, Site, Template, make_site
 from treemend.store.records import Edit, Place
@@ -71,6 +72,7 @@ TEMPLATES: tuple[Template, ...] = (
 BY_FREQUENCY = tuple(sorted(TEMPLATES, key=lambda template: -template.frequency))
 FREQUENCIES: Mapping[str, float] = MappingProxyType({t.name: t.frequency for t in TEMPLATES})
 SIBLING_ATTRIBUTES_MAX = 12
+CHANGES_MAX, SITE_CHANGES_MIN = 6000, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +97,70 @@ class Change:
 def changes(module: Module, lines: Collection[int], siblings: Sequence[Module] = ()) -> list[Change]:
     """All changes of all templates on statements that touch these lines, in a fixed order.
 
-    Changes that give the same text are made once, by the template that people use most; one that gives
-    no Python, or what is there already, is left out.
+    Changes that give the same text are made once, by the template to which they are likeliest; one that
+    gives no Python, or what is there already, is left out. Of many statements, each gives its likeliest
+    changes only: about `CHANGES_MAX` in all.
     """
-    wanted = frozenset(lines)
-    found: dict[tuple[int, int, str], Change] = {}
+    sites = _sites(module, frozenset(lines), siblings)
+    per_site_max = max(SITE_CHANGES_MIN, CHANGES_MAX // max(1, len(sites)))
+    found: dict[Key, list[Change]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of code that is tried, not of ours
-        for site in _sites(module, wanted, siblings):
-            for template, draft in _drafts(site):
+        for site in sites:
+            for template, draft in _likeliest(_drafts(site), per_site_max):
                 edits = tuple(sorted(draft.edits, key=lambda edit: edit.start))
-                if not is_ordered(edits):
-                    continue
-                key = canonical(module, edits)
-                if key is not None and key not in found and is_python(site, edits):
-                    found[key] = _change(template, site.statement, draft, edits, module.path)
-    return _levelled(list(found.values()))
+                key = canonical(module, edits) if is_ordered(edits) else None
+                if key is not None and (key in found or is_python(site, edits)):
+                    change = _change(template, site.statement, draft, edits, module.path)
+                    found.setdefault(key, []).append(change)
+    return _levelled(_without_duplicates(list(found.values())))
 
 
-def _sites(module: Module, wanted: frozenset[int], siblings: Sequence[Module]) -> Iterator[Site]:
+def _without_duplicates(groups: list[list[Change]]) -> list[Change]:
+    """Of changes that give the same text, the one that is likeliest to its template."""
+    totals: dict[str, float] = {}
+    for change in chain.from_iterable(groups):
+        totals[change.template] = totals.get(change.template, 0.0) + change.weight
+
+    def likelihood(change: Change) -> float:
+        return FREQUENCIES[change.template] * change.weight / totals[change.template]
+
+    return [max(group, key=likelihood) for group in groups]
+
+
+def _sites(module: Module, wanted: frozenset[int], siblings: Sequence[Module]) -> list[Site]:
     index = ScopeIndex(module)
     others = _attribute_names(siblings)
     gathered: dict[int, Ingredients] = {}
+    found: list[Site] = []
     for statement in module.statements:
         touched = not wanted.isdisjoint(range(statement.line, statement.end_line + 1))
         if touched and not _is_docstring(statement):
             root = statement.definition or module.root
             if root.id not in gathered:
                 gathered[root.id] = gather(module, root)
-            yield make_site(module, statement, index.at(statement), gathered[root.id], others)
+            scope, ingredients = index.at(statement), gathered[root.id]
+            found.append(make_site(module, statement, scope, ingredients, others, wanted))
+    return found
 
 
-def _drafts(site: Site) -> Iterator[tuple[Template, Draft]]:
-    for template in BY_FREQUENCY:
-        for draft in template.make(site):
-            yield template, draft
+Drafts = list[tuple[Template, Draft]]
+
+
+def _drafts(site: Site) -> Drafts:
+    return [(template, draft) for template in BY_FREQUENCY for draft in template.make(site)]
+
+
+def _likeliest(drafts: Drafts, count_max: int) -> Drafts:
+    """The likeliest drafts of a site, by frequency and weight among their template's; order is kept."""
+    if len(drafts) <= count_max:
+        return drafts
+    totals: dict[str, float] = {}
+    for template, draft in drafts:
+        totals[template.name] = totals.get(template.name, 0.0) + draft.weight
+    shares = [t.frequency * draft.weight / totals[t.name] for t, draft in drafts]
+    kept = sorted(range(len(drafts)), key=lambda number: -shares[number])[:count_max]
+    return [drafts[number] for number in sorted(kept)]
 
 
 def _change(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CLAUSES_MAX = 14
 LOOSE = ("boolean_operator", "not_operator", "conditional_expression", "lambda", "named_expression")
+NOTHING = ("[]", "()", "''", '""', "None", "{}")
 SIZED = ("list", "dict", "set", "string", "tuple")
 
 
@@ -67,21 +68,29 @@ def _clauses(site: Site, node: Node, guards: tuple[str, str]) -> list[tuple[tupl
         if other.code != own and own not in other.code and other.code not in own:
             near = 1.0 if abs(other.line - site.line) <= 5 else 0.4
             found.setdefault((other.code, False), 0.5 * near)
-    for text in _variants(site, node):
-        found.setdefault((text, False), 0.6)
     ordered = sorted(found.items(), key=lambda pair: -pair[1])
     return [pair for pair in ordered if pair[0][0] != own][:CLAUSES_MAX]
 
 
-def _variants(site: Site, node: Node) -> Iterator[str]:
-    """The condition's own comparison with another empty value: `x == ()` and `x == []`."""
-    for inner in walk(node):
-        if inner.type == "comparison_operator" and len(inner.named_children) == 2:
-            left, right = inner.named_children
-            if right.type in ("list", "tuple", "string", "none", "dictionary"):
-                for new in ("[]", "()", "''", "None"):
-                    if new != site.text(right) and len(site.text(right)) <= 4:
-                        yield f"{site.text(left)} == {new}"
+def other_emptiness(site: Site) -> Iterator[Draft]:
+    """One kind of nothing is asked for where another comes too: `x == ()` for `x == () or x == []`."""
+    for node in site.nodes("comparison_operator"):
+        if len(node.named_children) != 2 or site.text(node.named_children[1]) not in NOTHING:
+            continue
+        left, right = (site.text(child) for child in node.named_children)
+        fault = f"`{shown(site.text(node))}` may miss another kind of nothing."
+        yield site.compose(node, f"not {left}", fault)
+        for new in NOTHING:
+            if new != right:
+                joined = f"{left} == {right} or {left} == {new}"
+                yield site.swap(node, joined if _is_alternative(site, node) else f"({joined})", fault)
+
+
+def _is_alternative(site: Site, node: Node) -> bool:
+    """Whether a condition stands alone or among others joined by `or`."""
+    above = site.parent(node)
+    operator = above.child_by_field_name("operator") if above is not None else None
+    return operator is None or operator.type == "or"
 
 
 def lost_comparison(site: Site) -> Iterator[Draft]:
@@ -154,7 +163,8 @@ def _reasons(site: Site) -> list[tuple[str, float]]:
 
 TEMPLATES = (
     Template("condition-too-wide", 16, too_wide),
-    Template("condition-too-narrow", 9, too_narrow),
+    Template("condition-too-narrow", 12, too_narrow),
+    Template("other-emptiness", 1.5, other_emptiness),
     Template("lost-comparison", 3, lost_comparison),
     Template("surplus-condition", 3, surplus_condition),
     Template("wrong-condition", 5, other_condition),

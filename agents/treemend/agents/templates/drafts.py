@@ -19,6 +19,8 @@ CLAUSE_LEADS = {
     "except_clause": "try:\n{0} pass\n{0}",
     "case_clause": "match 1:\n{0}",
 }
+BRACKETS = {"list": "[]", "tuple": "[]", "dictionary": "{}", "set": "{}"}
+HUGE_CHARS = 1000
 Key = tuple[int, int, str]
 
 
@@ -69,10 +71,15 @@ def is_ordered(edits: Sequence[Edit]) -> bool:
 
 def is_python(site: Site, edits: Sequence[Edit]) -> bool:
     """Whether the smallest piece of code around the edits is still Python when they are made."""
-    header = _header(site, edits)
+    if site.module.end(site.node) - site.module.start(site.node) > HUGE_CHARS:
+        element = _element(site, edits)
+        if element is not None:
+            return _parses(element)
+    joins = edits[0].start == site.module.start(site.node) and edits[0].text.startswith("el")
+    header = None if joins else _header(site, edits)
     if header is not None:
         return _parses(header)
-    node: Node | None = site.node
+    node: Node | None = site.node.parent if joins else site.node
     while node is not None and not _holds(site.module, node, edits):
         node = node.parent
     node = node if node is None or node.parent is None else _whole(node)
@@ -94,12 +101,23 @@ def _header(site: Site, edits: Sequence[Edit]) -> str | None:
         return None
     if site.node.type in ("try_statement", "match_statement") or not site.owns_line:
         return None
-    if any(edit.start < start or edit.end > end for edit in edits) or edits[0].text.startswith("else"):
+    if any(edit.start < start or edit.end > end for edit in edits):
         return None
     indent = site.indent
     code = spliced(text, start, end, edits) + (" pass" if body is not None else "")
     outer = f"if 1:\n{indent}" if indent else ""
     return f"{outer}{lead.format(indent + ' ' if site.node.type == 'case_clause' else indent)}{code}"
+
+
+def _element(site: Site, edits: Sequence[Edit]) -> str | None:
+    """The smallest element of a literal around the edits, in a literal of its own."""
+    start, end = edits[0].start, max(edit.end for edit in edits)
+    for node in reversed(site.header):
+        first, last = site.module.start(node), site.module.end(node)
+        brackets = BRACKETS.get(site.parent_type(node))
+        if brackets is not None and first <= start and end <= last:
+            return f"{brackets[0]}{spliced(site.module.text, first, last, edits)}{brackets[1]}"
+    return None
 
 
 def _holds(module: Module, node: Node, edits: Sequence[Edit]) -> bool:

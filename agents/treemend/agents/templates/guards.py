@@ -39,7 +39,7 @@ RESULTS: Mapping[str, float] = {
     "''": 0.3,
 }
 CONSTANTS = words("list integer identifier none true false string tuple dictionary attribute")
-GUARDS_MAX = 6
+GUARDS_MAX = 8
 RESULTS_MAX = 3
 
 
@@ -52,7 +52,25 @@ def _subjects(site: Site) -> list[tuple[str, float]]:
     named = {site.text(node) for node in site.nodes("identifier")}
     for name, near in site.variables(8):
         found.setdefault(name.text, near * (1.2 if name.text in named else 0.6))
+    for attribute in site.scope.attributes.get("self", ())[:8]:
+        if attribute not in site.scope.functions:
+            found.setdefault(f"self.{attribute}", 0.5)
     return sorted(found.items(), key=lambda pair: -pair[1])
+
+
+def _memberships(site: Site) -> list[tuple[str, str, float]]:
+    """Cases that a collection decides which nothing reads yet: it was made to be looked into."""
+    parts = [t.code for t in site.ingredients.expressions if t.kind == "subscript" and ":" not in t.code]
+    variables = site.variables(8)
+    subjects = [name.text for name, _ in variables[:4]] + parts[:4]
+    return [
+        (subject, f"{subject} {operator} {holder.text}", weight)
+        for holder, near in variables
+        if holder.shape in ("list", "set", "tuple", "dict") and holder.uses <= 1
+        for subject in subjects
+        if subject != holder.text
+        for operator, weight in (("not in", 2.0 * near), ("in", 1.2 * near))
+    ]
 
 
 def _cases(site: Site) -> list[tuple[str, str, float]]:
@@ -62,6 +80,7 @@ def _cases(site: Site) -> list[tuple[str, str, float]]:
         shape = site.scope.shape_of(subject)
         for form, usual in EMPTY.get(shape, EMPTY[None]).items():
             found.append((subject, form.format(subject), weight * usual))
+    found += _memberships(site)
     return sorted(found, key=lambda case: -case[2])[:GUARDS_MAX]
 
 
@@ -96,6 +115,9 @@ def _results(site: Site, subject: str) -> list[tuple[str, float]]:
         weighted.setdefault(name.text, 0.8 * near)
     if not site.ingredients.returned:
         weighted[""] = 2.0
+    alike = DEFAULTS.get(site.scope.shape_of(subject), ()) if subject in site.scope.shapes else ()
+    for text in alike:
+        weighted.setdefault(text, 0.9)
     for text, weight in RESULTS.items():
         weighted.setdefault(text, weight)
     return sorted(weighted.items(), key=lambda pair: -pair[1])[:RESULTS_MAX]
@@ -158,12 +180,12 @@ def guarded_value(site: Site) -> Iterator[Draft]:
         if node.type not in ("attribute", "subscript", "call", "binary_operator"):
             continue
         subjects += [site.text(n) for n in node.named_children if n.type == "identifier"]
-        text = site.text(node)
+        text, shape = site.text(node), site.shape(node)
         for subject in unique(subjects)[:3]:
             if "\n" in text or subject == text:
                 continue
             fault = f"`{subject}` may be None or empty here."
-            for default in DEFAULTS.get(site.shape(node), ("None", "0", "''", "[]")):
+            for default in ("None", "0", "''", "[]") if shape is None else DEFAULTS.get(shape, ()):
                 yield site.compose(node, f"{text} if {subject} else {default}", fault)
     for node in values(site):
         if node.type in ("identifier", "attribute", "call") and site.shape(node) != "number":

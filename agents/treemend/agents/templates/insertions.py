@@ -89,7 +89,7 @@ def _made(site: Site) -> Iterator[tuple[str, float]]:
 
 
 def _collected(
-    site: Site, holder: Name, near: float, names: list[tuple[Name, float]]
+    site: Site, holder: Name, near: float, names: tuple[tuple[Name, float], ...]
 ) -> Iterator[tuple[str, float]]:
     """The holder takes up a near name: `xs.append(x)`, `total += x`, `seen.add(x)`."""
     method = GROWS.get(holder.shape or "")
@@ -99,6 +99,9 @@ def _collected(
             continue
         if method:
             yield f"{holder.text}.{method}({name.text})", 1.6 * near * also
+            if name.shape in ("list", "tuple", "string") and not site.in_loop:
+                yield f"{holder.text}.{method}({name.text}[-1])", 0.8 * near * also
+                yield f"{holder.text}.{method}({name.text}[0])", 0.5 * near * also
         elif name.shape in ("number", None):
             yield f"{holder.text} += {name.text}", 0.8 * near * also
 

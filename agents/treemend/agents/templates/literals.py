@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from treemend.agents.templates.site import Draft, Site, Template, shown, words
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 EMPTIES = {
     "None": 0.6,
@@ -85,6 +89,8 @@ def answer(site: Site) -> Iterator[Draft]:
             yield site.swap(site.node, f"return {new}", fault, weight)
         return
     value = site.node.named_children[0]
+    if value.type in ("binary_operator", "call", "subscript"):
+        yield from _sizes(site, value)
     constant = words("integer true false none string float identifier list unary_operator")
     if value.type not in constant or (value.type == "list" and value.named_children):
         return
@@ -92,6 +98,14 @@ def answer(site: Site) -> Iterator[Draft]:
     for new, weight in _answers(site, value.type).items():
         if new != site.text(value):
             yield site.swap(value, new, fault, weight)
+
+
+def _sizes(site: Site, value: Node) -> Iterator[Draft]:
+    """The number of all elements as the answer when a search came to nothing."""
+    fault = f"`{shown(site.text(value))}` may be the wrong answer."
+    for name, near in site.variables(6):
+        if name.shape in ("list", "string", "tuple", "dict", "set", None):
+            yield site.swap(value, f"len({name.text})", fault, 0.4 * near)
 
 
 def _answers(site: Site, kind: str) -> dict[str, float]:

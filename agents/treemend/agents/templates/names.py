@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 OPERATORS = words("binary_operator comparison_operator boolean_operator augmented_assignment")
 POOL_MAX = 12
+TYPO_MIN = 0.7
 BUILTIN_METHODS = unique(
     name for kind in (str, list, dict, set, bytes, int) for name in dir(kind) if name[0] != "_"
 )
@@ -81,6 +82,40 @@ def misspelt(site: Site) -> Iterator[Draft]:
             edits = tuple(site.edit(use, name) for use in uses)
             remedy = f"Use `{name}` instead of `{own}` throughout the function."
             yield Draft(fault, remedy, edits, weight)
+
+
+def all_unbound(site: Site) -> Iterator[Draft]:
+    """Several names that nothing binds, in one function: each becomes the bound name most like it."""
+    definition = site.statement.definition
+    own = [n for n in site.nodes("identifier") if not site.is_bound(n) and is_read(site, n)]
+    if definition is None or not own:
+        return
+    best: dict[str, str] = {}
+    uses = []
+    for node in walk(definition, into_blocks=True):
+        text = site.text(node) if node.type == "identifier" and _is_bare(node) else ""
+        if text and not site.scope.is_bound(text) and _is_plain(node):
+            likeness = {name.text: alike(text, name.text) for name in site.scope.variables}
+            name = max(likeness, key=lambda other: likeness[other], default="")
+            if name and likeness[name] > 0.0:
+                best[text] = name
+                uses.append(site.edit(node, name))
+    if len(best) > 1:
+        fault = f"{', '.join(f'`{text}`' for text in best)} aren't bound anywhere in sight."
+        remedy = f"Use {', '.join(f'`{name}`' for name in best.values())} instead."
+        yield Draft(fault, remedy, tuple(uses), 1.0)
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether no comprehension, lambda or keyword around an identifier may be what binds it."""
+    above = node.parent
+    if above is not None and above.type == "keyword_argument":
+        return above.child_by_field_name("name") != node
+    while above is not None and not above.type.endswith("_statement"):
+        if above.type.endswith("comprehension") or above.type in ("lambda", "generator_expression"):
+            return False
+        above = above.parent
+    return True
 
 
 def _is_bare(node: Node) -> bool:
@@ -141,8 +176,20 @@ def misspelt_attribute(site: Site) -> Iterator[Draft]:
         fault = f"`{own}` may be misspelt."
         likeness = {other: alike(own, other) for other in [*BUILTIN_METHODS, *site.scope.functions]}
         for other in sorted(likeness, key=lambda text: -likeness[text])[:2]:
-            if likeness[other] > 0.75:
-                yield site.swap(name, other, fault, 1.0 + UNBOUND * (likeness[other] - 0.75))
+            if likeness[other] < TYPO_MIN:
+                continue
+            weight = 1.0 + UNBOUND * (likeness[other] - TYPO_MIN)
+            yield site.swap(name, other, fault, weight)
+            every = [n for n in walk(site.module.root, into_blocks=True) if _is_attribute(site, n, own)]
+            if len(every) > 1:
+                edits = tuple(site.edit(n, other) for n in every)
+                yield Draft(fault, f"Use `{other}` throughout the file.", edits, 0.5 * weight)
+
+
+def _is_attribute(site: Site, node: Node, text: str) -> bool:
+    if node.type != "identifier" or site.text(node) != text or node.parent is None:
+        return False
+    return receiver_and_attribute(node.parent)[1] == node
 
 
 def missing_attribute(site: Site) -> Iterator[Draft]:
@@ -226,6 +273,7 @@ TEMPLATES = (
     Template("wrong-operand", 48, operand),
     Template("operand-expression", 5, operand_expression),
     Template("unbound-name", 40, misspelt),
+    Template("unbound-names", 20, all_unbound),
     Template("renamed-variable", 6, renamed),
     Template("wrong-attribute", 30, attribute),
     Template("misspelt-attribute", 6, misspelt_attribute),

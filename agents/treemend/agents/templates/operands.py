@@ -98,7 +98,7 @@ def missing(site: Site) -> Iterator[Draft]:
             continue
         text = site.operand(node)
         fault = f"Something may be missing in `{shown(text)}`."
-        scale = 1.0 if in_index or not compared else 0.5
+        scale = (0.5 if compared else 1.0) * (1.0 if node.type == "identifier" else 0.5)
         for new, weight in _grown(site, node, text):
             yield site.compose(node, new, fault, scale * weight)
 
@@ -111,11 +111,11 @@ def _grown(site: Site, node: Node, text: str) -> Iterator[tuple[str, float]]:
             yield f"{text} - {name}", weight
         if shape not in ("number", "set"):
             yield f"{name} + {text}", 0.7 * weight
-        if shape in ("number", None):
+        if shape == "number":
             yield f"{text} * {name}", 0.3 * weight
             yield f"{text} // {name}", 0.15 * weight
             yield f"{text} % {name}", 0.15 * weight
-    if shape in ("number", None) and node.type == "identifier":
+    if shape == "number" and node.type == "identifier":
         yield f"{text} ** 2", 0.15
         yield f"{text} * 2", 0.15
         yield f"{text} // 2", 0.15
@@ -191,12 +191,12 @@ def both_sides(site: Site) -> Iterator[Draft]:
 VALUES_COMPARED = ("identifier", "attribute", "subscript")
 
 TEMPLATES = (
-    Template("swapped-operands", 6, swapped),
+    Template("swapped-operands", 10, swapped),
     Template("crossed-operands", 2, crossed),
-    Template("surplus-operand", 10, surplus),
+    Template("surplus-operand", 14, surplus),
     Template("surplus-clause", 5, surplus_clause),
     Template("missing-operand", 20, missing),
     Template("wrong-expression", 16, other_expression),
     Template("missing-part", 8, combined),
-    Template("wrong-aspect", 3, both_sides),
+    Template("wrong-aspect", 4, both_sides),
 )

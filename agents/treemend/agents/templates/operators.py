@@ -144,7 +144,7 @@ def negated(site: Site) -> Iterator[Draft]:
 
 
 TEMPLATES = (
-    Template("comparison-operator", 16, comparison),
+    Template("comparison-operator", 24, comparison),
     Template("boolean-operator", 5, boolean),
     Template("grouping", 1.5, grouping),
     Template("arithmetic-operator", 9, arithmetic),

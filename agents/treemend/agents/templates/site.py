@@ -12,7 +12,7 @@ from treemend.agents.templates.ingredients import Ingredients
 from treemend.store.records import Edit
 from treemend.tools.scope import Name, Scope
 from treemend.tools.shapes import Shape, expression_shape
-from treemend.tools.syntax import Module, Statement, body_of, walk
+from treemend.tools.syntax import DEFINITIONS, Module, Statement, body_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -27,6 +27,8 @@ SHOWN_CHARS_MAX = 60
 SAME_SHAPE, UNKNOWN_SHAPE, OTHER_SHAPE = 2.0, 1.0, 0.15
 UNBOUND = 20.0
 NODES_MAX = 250
+HEADER_NODES_MAX = 8000
+UNUSED = 2.5
 CLAUSES = words("elif_clause else_clause except_clause finally_clause case_clause")
 LOOPS = words("for_statement while_statement")
 ATOMS = frozenset(
@@ -82,6 +84,8 @@ class Site:
     Attributes:
         header: The named nodes of the statement, of a compound one without its body, in order.
         links: Parent and field by node id, for the nodes of the header.
+        loop: The innermost loop around the statement in its function.
+        ranked: Variables of the function and those around it, nearest first, with their weights.
         sibling_attributes: Attributes that neighbouring files give their objects.
     """
 
@@ -92,6 +96,8 @@ class Site:
     sibling_attributes: tuple[str, ...]
     header: tuple[Node, ...]
     links: Mapping[int, Link]
+    loop: Node | None
+    ranked: tuple[tuple[Name, float], ...]
 
     @property
     def node(self) -> Node:
@@ -120,7 +126,7 @@ class Site:
 
     @property
     def newline(self) -> str:
-        return "\r\n" if "\r\n" in self.module.text else "\n"
+        return self.module.newline
 
     @property
     def indent(self) -> str:
@@ -132,7 +138,7 @@ class Site:
         """The white space of a block below the statement, one step in as the file steps."""
         body = body_of(self.node)
         inner = self.indent_of(body.named_children[0]) if body and body.named_children else ""
-        return inner if len(inner) > len(self.indent) else self.indent + step_of(self.module)
+        return inner if len(inner) > len(self.indent) else self.indent + self.module.step
 
     def indent_of(self, node: Node) -> str:
         start = self.module.start(node)
@@ -207,31 +213,13 @@ class Site:
     def shape(self, node: Node) -> Shape | None:
         return expression_shape(self.module, node, self.scope.shapes)
 
-    def nearness(self, name: Name) -> float:
-        """How likely a name is meant here, from its scope, its distance and whether it is bound yet."""
-        outwards = (1.0, 0.5, 0.25)[name.distance]
-        gap = name.gap(self.line)
-        near = 1.0 if gap <= 3 else 0.8 if gap <= 10 else 0.5
-        late = name.distance == 0 and name.line > self.statement.end_line and not self.in_loop
-        return outwards * near * (0.2 if late else 1.0)
-
     @property
     def in_loop(self) -> bool:
-        return self.enclosing(*LOOPS) is not None
+        return self.loop is not None
 
-    def enclosing(self, *types: str) -> Node | None:
-        """The innermost statement of these types around this one, in the same function."""
-        above = self.node.parent
-        while above is not None and above.type not in ("function_definition", "class_definition"):
-            if above.type in types:
-                return above
-            above = above.parent
-        return None
-
-    def variables(self, count_max: int) -> list[tuple[Name, float]]:
-        """Variables of the function and those around it, likeliest first, with weights up to 1."""
-        weighted = [(name, self.nearness(name)) for name in self.scope.variables]
-        return sorted(weighted, key=lambda pair: -pair[1])[:count_max]
+    def variables(self, count_max: int) -> tuple[tuple[Name, float], ...]:
+        """Variables of the function and those around it, likeliest first, with their weights."""
+        return self.ranked[:count_max]
 
     def rivals(self, node: Node, count_max: int = 12) -> list[tuple[str, float]]:
         """Other names that could stand in a node's place, likeliest first, with their weights."""
@@ -242,7 +230,11 @@ class Site:
         for name in self.scope.names:
             if name.text == own or (name.shape in ("callable", "module")) is not called:
                 continue
-            weight = fit(shape, name.shape) * self.nearness(name) * (1 + alike(own, name.text))
+            weight = (
+                fit(shape, name.shape)
+                * nearness(name, self.statement, self.in_loop)
+                * (1 + alike(own, name.text))
+            )
             weighted.setdefault(name.text, weight * (0.1 if name.text in ("self", "cls") else 1.0))
         if unbound:
             weighted = {t: w * UNBOUND * (0.1 + alike(own, t)) for t, w in weighted.items()}
@@ -275,21 +267,51 @@ def make_site(
     scope: Scope,
     ingredients: Ingredients,
     sibling_attributes: tuple[str, ...],
+    wanted: frozenset[int],
 ) -> Site:
+    """The site of a statement; of a huge one only the nodes on wanted lines are offered for change."""
     header, links = _linked(statement.node)
-    return Site(module, statement, scope, ingredients, sibling_attributes, header, links)
+    if len(header) > NODES_MAX:
+        header = tuple(n for n in header if n.start_point[0] + 1 in wanted)[:NODES_MAX]
+    loop = enclosing_loop(statement.node)
+    weighted = [(name, nearness(name, statement, loop is not None)) for name in scope.variables]
+    ranked = tuple(sorted(weighted, key=lambda pair: -pair[1]))
+    return Site(module, statement, scope, ingredients, sibling_attributes, header, links, loop, ranked)
+
+
+def enclosing_loop(node: Node) -> Node | None:
+    """The innermost loop around a statement in the same function."""
+    above = node.parent
+    while above is not None and above.type not in DEFINITIONS:
+        if above.type in LOOPS:
+            return above
+        above = above.parent
+    return None
+
+
+def nearness(name: Name, statement: Statement, in_loop: bool) -> float:
+    """How likely a name is meant at a statement: by its scope, its distance, and whether it is bound yet.
+
+    A name that nothing reads was bound for something, which may be what is missing here.
+    """
+    outwards = (1.0, 0.5, 0.25)[name.distance]
+    gap = name.gap(statement.line)
+    near = 1.0 if gap <= 3 else 0.8 if gap <= 10 else 0.5
+    forgotten = UNUSED if name.distance == 0 and name.uses <= 1 else 1.0
+    late = name.distance == 0 and name.line > statement.end_line and not in_loop
+    return outwards * near * forgotten * (0.2 if late else 1.0)
 
 
 def _linked(root: Node) -> tuple[tuple[Node, ...], dict[int, Link]]:
-    """The header's nodes in order, and where each hangs; a huge literal is cut."""
+    """The header's nodes in order, and where each hangs."""
     header: list[Node] = []
     links: dict[int, Link] = {}
     stack = [root]
-    while stack and len(header) < NODES_MAX:
+    while stack and len(header) < HEADER_NODES_MAX:
         node = stack.pop()
         header.append(node)
         inner = []
-        for position, child in enumerate(node.children[:NODES_MAX]):
+        for position, child in enumerate(node.children):
             if child.is_named and not (len(header) == 1 and _is_body(child)):
                 links[child.id] = Link(node, node.field_name_for_child(position) or "")
                 inner.append(child)
@@ -299,15 +321,6 @@ def _linked(root: Node) -> tuple[tuple[Node, ...], dict[int, Link]]:
 
 def _is_body(node: Node) -> bool:
     return node.type == "block" or node.type in CLAUSES
-
-
-def step_of(module: Module) -> str:
-    """One step of indentation, as the module's first indented line has it."""
-    for line in module.text.splitlines():
-        inner = line[: len(line) - len(line.lstrip())]
-        if inner and line.strip() and not line.lstrip().startswith(("#", '"', "'")):
-            return inner
-    return "    "
 
 
 def fit(wanted: Shape | None, offered: Shape | None) -> float:

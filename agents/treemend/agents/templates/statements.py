@@ -177,7 +177,7 @@ def _bodies(node: Node) -> Iterator[Node]:
 TEMPLATES = (
     Template("surplus-statement", 16, delete),
     Template("repeated-statement", 1.5, duplicate),
-    Template("statement-order", 6, order),
+    Template("statement-order", 8, order),
     Template("statement-in-block", 8, out_of_block),
     Template("statement-out-of-block", 5, into_block),
 )

@@ -183,9 +183,9 @@ def whole(site: Site) -> Iterator[Draft]:
 
 TEMPLATES = (
     Template("missing-call", 26, wrapped),
-    Template("missing-bound", 6, bounded),
+    Template("missing-bound", 10, bounded),
     Template("surplus-call", 12, unwrapped),
-    Template("wrong-nesting", 8, element),
+    Template("wrong-nesting", 10, element),
     Template("missing-method-call", 17, method),
     Template("missing-slice", 8, sliced),
     Template("surplus-index", 6, whole),
