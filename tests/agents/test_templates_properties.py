@@ -122,6 +122,28 @@ def test_characters_beyond_ascii_do_not_shift_edits() -> None:
     assert "s = 'größer — 🙂'\ndef f(a, b):\n    return a <= b  # ≤\n" in results
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = " + " + ".join(["'a'"] * 2000),
+        "x = " + "(" * 10_000 + "1" + ")" * 10_000,
+        "x = " + "[" * 150 + "1" + "]" * 150,
+        "x = a" + "[0]" * 1000,
+        "x = a" + ".b" * 1000,
+        "x = " + "-" * 500 + "1",
+        "".join("  " * n + "if a:\n" for n in range(90)) + "  " * 90 + "x = 1",
+        "x = {" + ", ".join(f"'k{n}': {n}" for n in range(3000)) + "}",
+        "x = a" + "(1)" * 800,
+    ],
+    ids=["sum", "parentheses", "lists", "indices", "attributes", "minus", "blocks", "table", "calls"],
+)
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_H28_deep_and_wide_code_is_taken_without_an_error(code: str) -> None:
+    module = parse_module("m.py", f"a = 1\n{code}\n")
+    assert len(module.functions_by_line()) == code.count("\n") + 3
+    changes(module, range(1, code.count("\n") + 3))
+
+
 def test_lines_without_statements_give_nothing() -> None:
     module = parse_module("m.py", '"""Doc."""\n\n# comment\n')
     assert changes(module, [1, 2, 3, 99]) == []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from treemend.store.database import Store
     from treemend.store.records import Run, Task
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="treemend",
     help="Repairs Python repositories: a patch with its evidence, or plainly none.",
@@ -220,7 +222,7 @@ def _carry_out(store: Store, run: Run, *, json: bool, output: Path | None, apply
             ended = asyncio.run(carry_out(store, run, screen.show))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     result = result_of(store, ended)
     if output is not None:
         write_output(result, output)
@@ -266,6 +268,9 @@ def main() -> None:
     except TreemendError as error:
         print(f"treemend: {error.message}\n{error.mend}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("treemend: interrupted before the run began.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader went away, which is its right; nothing is left to say to it.
         sys.stderr.close()

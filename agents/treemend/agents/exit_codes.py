@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from treemend.store.records import Outcome
 
-INTERRUPTED = 130
-
 BY_OUTCOME = {
     Outcome.REPAIRED: 0,
     Outcome.FAILED: 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -73,6 +74,12 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
             store.finish_run(run.id, Outcome.FAILED, error.message)
             _forget_folder(run)
             raise
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"Run {run.id} can't go on: {error}.",
+                mend="Free space in, or give write access to, the state folder; then go on with: "
+                f"treemend resume {run.id}",
+            ) from error
     _forget_folder(run)
     return store.get_run(run.id)
 

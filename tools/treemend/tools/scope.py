@@ -192,12 +192,15 @@ def _bound_by(node: Node, definition: Node) -> Iterator[tuple[Node, Shape | None
         yield from ((name, "module") for name in _imported(node))
 
 
-def _targets(node: Node) -> Iterator[Node]:
-    if node.type == "identifier":
-        yield node
-    elif node.type in TARGETS:
-        for child in node.named_children:
-            yield from _targets(child)
+def _targets(root: Node) -> Iterator[Node]:
+    """The names that a target binds, in order."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == "identifier":
+            yield node
+        elif node.type in TARGETS:
+            stack.extend(reversed(node.named_children))
 
 
 TARGETS = (

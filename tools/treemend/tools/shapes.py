@@ -67,19 +67,23 @@ RECEIVERS = _table(
         "isdigit isalpha isalnum isupper islower splitlines rsplit capitalize title zfill",
     }
 )
+NESTING_MAX = 20
 ARITHMETIC = frozenset(("-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>"))
 NUMERIC = frozenset(("-", "/", "//", "**", "<<", ">>"))
 
 
 def expression_shape(module: Module, node: Node, known: Mapping[str, Shape] | None = None) -> Shape | None:
     """The shape of an expression, as its form or the shape of its names shows it."""
+    for _ in range(NESTING_MAX):
+        inner = node.named_children[:1] if node.type == "parenthesized_expression" else []
+        if not inner:
+            break
+        node = inner[0]
     kind = node.type
     if kind in ("identifier", "attribute"):
         return known.get(module.source(node)) if known else None
     if kind in LITERALS:
         return LITERALS[kind]
-    if kind == "parenthesized_expression" and node.named_children:
-        return expression_shape(module, node.named_children[0], known)
     if kind == "call":
         return _call_shape(module, node)
     if kind == "binary_operator":
@@ -100,12 +104,22 @@ def _call_shape(module: Module, node: Node) -> Shape | None:
 
 
 def _binary_shape(module: Module, node: Node, known: Mapping[str, Shape] | None) -> Shape | None:
-    sides = [node.child_by_field_name(field) for field in ("left", "right")]
+    """The shape of the first operand that is certain; of long chains only the last operands are asked."""
+    shapes: list[Shape | None] = []
     operator = node.child_by_field_name("operator")
-    shapes = [expression_shape(module, side, known) for side in sides if side is not None]
+    side: Node | None = node
+    for _ in range(NESTING_MAX):
+        if side is None or side.type != "binary_operator":
+            break
+        right = side.child_by_field_name("right")
+        if right is not None and right.type not in ("binary_operator", "parenthesized_expression"):
+            shapes.append(expression_shape(module, right, known))
+        side = side.child_by_field_name("left")
+    if side is not None and side.type not in ("binary_operator", "parenthesized_expression", "subscript"):
+        shapes.append(expression_shape(module, side, known))
     certain = [shape for shape in shapes if shape not in (None, "number")]
     if certain:
-        return certain[0]
+        return certain[-1]
     if "number" in shapes or (operator is not None and operator.type in ARITHMETIC):
         return "number"
     return None
@@ -116,7 +130,8 @@ def _part_shape(module: Module, node: Node, known: Mapping[str, Shape] | None) -
     value, index = node.child_by_field_name("value"), node.child_by_field_name("subscript")
     if value is None or index is None:
         return None
-    whole = expression_shape(module, value, known)
+    plain = value.type in ("identifier", "attribute", "call", "string", "list")
+    whole = expression_shape(module, value, known) if plain else None
     return whole if index.type == "slice" or whole == "string" else None
 
 

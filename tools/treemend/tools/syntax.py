@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ COMPOUND = (
     "if_statement", "elif_clause", "else_clause", "for_statement", "while_statement", "try_statement",
     "except_clause", "finally_clause", "with_statement", "match_statement", "case_clause", *DEFINITIONS,
 )  # fmt: skip
+BLOCK_DEPTH_MAX = 100
+"""Python itself refuses more levels of indentation."""
 SIMPLE = (
     "expression_statement", "return_statement", "raise_statement", "assert_statement", "pass_statement",
     "break_statement", "continue_statement", "delete_statement", "global_statement",
@@ -106,7 +108,7 @@ class Module:
     def functions_by_line(self) -> dict[int, str]:
         """The innermost function of every line, "" at module level."""
         names = dict.fromkeys(range(1, self.text.count("\n") + 2), "")
-        for name, node in _functions(self.root, ""):
+        for name, node in _functions(self.root):
             names.update(dict.fromkeys(range(node.start_point[0] + 1, node.end_point[0] + 2), name))
         return names
 
@@ -135,15 +137,18 @@ class _Around:
     function: str = ""
     definition: Node | None = None
     class_name: str = ""
+    depth: int = 0
 
     def inside(self, node: Node) -> _Around:
+        """What encloses the statements of a compound one."""
+        around = replace(self, depth=self.depth + 1)
         name = node.child_by_field_name("name") if node.type in DEFINITIONS else None
         if name is None:
-            return self
+            return around
         qualified = _qualified(self.prefix, _text(name))
         if node.type == "class_definition":
-            return _Around(qualified, self.function, self.definition, qualified)
-        return _Around(qualified, qualified, node, self.class_name)
+            return replace(around, prefix=qualified, class_name=qualified)
+        return replace(around, prefix=qualified, function=qualified, definition=node)
 
 
 def _statements(node: Node, around: _Around) -> Iterator[Statement]:
@@ -158,12 +163,14 @@ def _statements(node: Node, around: _Around) -> Iterator[Statement]:
 
 
 def _inside(node: Node, around: _Around) -> Iterator[Statement]:
+    if around.depth > BLOCK_DEPTH_MAX:
+        return
     for child in node.named_children:
         if child.type == "block":
             yield from _statements(child, around)
         elif child.type in COMPOUND:
             yield _statement(child, around, (child,))
-            yield from _inside(child, around)
+            yield from _inside(child, around.inside(child))
 
 
 def _statement(node: Node, around: _Around, block: tuple[Node, ...]) -> Statement:
@@ -198,16 +205,17 @@ def _undecorated(node: Node) -> Node:
     return node.child_by_field_name("definition") or node
 
 
-def _functions(node: Node, prefix: str) -> Iterator[tuple[str, Node]]:
-    for child in node.named_children:
-        name = child.child_by_field_name("name") if child.type in DEFINITIONS else None
-        if name is None:
-            yield from _functions(child, prefix)
-            continue
-        qualified = _qualified(prefix, _text(name))
-        if child.type == "function_definition":
-            yield qualified, child
-        yield from _functions(child, qualified)
+def _functions(root: Node) -> Iterator[tuple[str, Node]]:
+    """All functions with their qualified names, outer ones first."""
+    stack = [(root, "")]
+    while stack:
+        node, prefix = stack.pop()
+        name = node.child_by_field_name("name") if node.type in DEFINITIONS else None
+        if name is not None:
+            prefix = _qualified(prefix, _text(name))
+            if node.type == "function_definition":
+                yield prefix, node
+        stack.extend((child, prefix) for child in reversed(node.named_children))
 
 
 def _qualified(prefix: str, name: str) -> str:

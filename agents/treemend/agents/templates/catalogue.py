@@ -73,6 +73,7 @@ BY_FREQUENCY = tuple(sorted(TEMPLATES, key=lambda template: -template.frequency)
 FREQUENCIES: Mapping[str, float] = MappingProxyType({t.name: t.frequency for t in TEMPLATES})
 SIBLING_ATTRIBUTES_MAX = 12
 CHANGES_MAX, SITE_CHANGES_MIN = 6000, 30
+PARSED_CHARS_MAX = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def changes(module: Module, lines: Collection[int], siblings: Sequence[Module] =
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of code that is tried, not of ours
         for site in sites:
-            for template, draft in _likeliest(_drafts(site), per_site_max):
+            for template, draft in _likeliest(_drafts(site), _limit(site, per_site_max)):
                 edits = tuple(sorted(draft.edits, key=lambda edit: edit.start))
                 key = canonical(module, edits) if is_ordered(edits) else None
                 if key is not None and (key in found or is_python(site, edits)):
@@ -149,6 +150,14 @@ Drafts = list[tuple[Template, Draft]]
 
 def _drafts(site: Site) -> Drafts:
     return [(template, draft) for template in BY_FREQUENCY for draft in template.make(site)]
+
+
+def _limit(site: Site, count_max: int) -> int:
+    """How many changes of a statement are tried: fewer of a huge one, whose every change is parsed."""
+    if site.statement.is_compound:
+        return count_max
+    chars = site.module.end(site.node) - site.module.start(site.node)
+    return max(SITE_CHANGES_MIN, min(count_max, PARSED_CHARS_MAX // max(1, chars)))
 
 
 def _likeliest(drafts: Drafts, count_max: int) -> Drafts:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 STRINGS_MAX = 6
-SEPARATORS = ("''", "' '", "','", "', '", "'\\n'", "'-'", "'_'", "'.'", "'/'", "'0'", "'\\t'")
+SEPARATORS: Mapping[str, float] = {
+    "''": 1.5, "' '": 2.0, "','": 1.0, "', '": 1.0, "'\\n'": 0.7, "'-'": 0.4, "'_'": 0.4, "'.'": 0.4,
+    "'/'": 0.3, "'0'": 0.3, "'\\t'": 0.3,
+}  # fmt: skip
 PERCENT: Mapping[str, tuple[str, ...]] = {
     "%s": ("%r", "%d"), "%d": ("%s", "%i"), "%r": ("%s",), "%f": ("%s", "%g", "%.2f"), "%i": ("%s",),
 }  # fmt: skip
@@ -29,8 +32,8 @@ def string(site: Site) -> Iterator[Draft]:
         short = len(own) <= 4
         near = [t for t in site.ingredients.strings if abs(t.line - site.line) <= 20][:STRINGS_MAX]
         others = {t.code: 1.0 + 2 * alike(own, t.code) for t in near}
-        for text in SEPARATORS if short else ("''",):
-            others.setdefault(text, 1.0 if short else 0.1)
+        for text, usual in SEPARATORS.items() if short else [("''", 0.1)]:
+            others[text] = max(usual, others.get(text, 0.0))
         for text, weight in others.items():
             if text.strip("\"'") != own.strip("\"'"):
                 yield site.swap(node, text, fault, weight)
