@@ -5,9 +5,9 @@ def median(values):
     """The middle of the values, or the mean of the two in the middle."""
     ordered = sorted(values)
     middle = len(ordered) // 2
-    if len(ordered) % 2 == 1:
+    if len(ordered) % 2 == 0:
         return ordered[middle]
-    return (ordered[middle] + ordered[middle + 1]) / 2
+    return (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def spread(values):
