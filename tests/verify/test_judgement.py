@@ -6,7 +6,7 @@ import pytest
 
 from treemend.store.records import TestOutcome
 from treemend.verify.judgement import covering, tally
-from treemend.verify.runner import TestReport, TestResult
+from treemend.verify.runner import Lines, TestReport, TestResult
 
 P, F, S, X = (
     TestOutcome.PASSED,
@@ -59,7 +59,7 @@ def test_R12_a_run_that_never_collected_is_not_plausible() -> None:
     assert result.regressions == ()
 
 
-LINES = {
+LINES: dict[str, Lines] = {
     "one": {"a.py": (1, 2, 3)},
     "two": {"a.py": (3,), "b.py": (7,)},
     "none": {"b.py": (1,)},

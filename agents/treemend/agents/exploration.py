@@ -51,6 +51,8 @@ class Exploration:
         self._digests: dict[str, int] = {}
         self._rollouts = 0
         self._executed = 0
+        self._executed_before = 0
+        self._began_s = 0.0
         self._executed_at_first_plausible: int | None = None
 
     async def restore(self) -> None:
@@ -71,6 +73,7 @@ class Exploration:
         for rollout in store.rollouts(run_id):
             self._tree = backpropagate(self._tree, rollout.thought, rollout.reward)
             self._rollouts += 1
+        self._executed_before, self._began_s = self._executed, self._context.elapsed_s()
 
     async def _replay(self, batch: list[Thought]) -> None:
         parent = batch[0].parent
@@ -210,7 +213,12 @@ class Exploration:
             tests_run=self._context.tests_run,
             inherited=candidate.duplicate_of is not None,
             elapsed_s=self._context.elapsed_s(),
+            rate=self._rate(),
         )
+
+    def _rate(self) -> float:
+        seconds = self._context.elapsed_s() - self._began_s
+        return (self._executed - self._executed_before) / seconds if seconds > 0.0 else 0.0
 
     def _path(self, thought: int) -> tuple[Thought, ...]:
         return tuple(self._thoughts[seq] for seq in path(self._tree, thought)[1:])

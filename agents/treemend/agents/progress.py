@@ -35,7 +35,8 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class CandidateTried:
-    """A candidate was judged. `path` are the thoughts that led to it, from the root."""
+    """A candidate was judged. `path` are the thoughts that led to it, from the root; `rate` is in
+    candidates a second of the search by this process."""
 
     path: tuple[Thought, ...]
     verdict: Verdict
@@ -43,6 +44,7 @@ class CandidateTried:
     tests_run: int
     inherited: bool
     elapsed_s: float
+    rate: float
 
 
 Event = PhaseStarted | PhaseEnded | Noted | CandidateTried

@@ -104,6 +104,9 @@ class LiveScreen:
         traceback: TracebackType | None,
     ) -> None:
         self._live.stop()
+        for phase in self._phases if kind is None else ():
+            if phase.detail:
+                self._console.print(_phase_line(phase, "✓ "))
 
     def show(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
@@ -203,11 +206,10 @@ def where(event: CandidateTried) -> str:
 
 def counts_words(event: CandidateTried, task: Task) -> str:
     """How far the search is, with what is left of its time."""
-    rate = event.executed / event.elapsed_s if event.elapsed_s > 0 else 0.0
     words = [
         f"{event.executed} candidates",
         f"{event.tests_run} tests",
-        f"{rate:.1f} candidates/s",
+        f"{event.rate:.1f} candidates/s",
         f"{event.elapsed_s:.0f} s",
     ]
     if task.budget.time_s is not None:

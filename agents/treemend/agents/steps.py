@@ -144,7 +144,9 @@ class Steps:
         executed = search.exploration.executed
         self._context.listener(PhaseEnded(f"{executed} candidates tried, {found} plausible"))
         self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
-        await decide(self._context, search.exploration, search.evaluator, self._selector)
+        best = await decide(self._context, search.exploration, search.evaluator, self._selector)
+        held = "none holds" if best is None else f"#{best.candidate} holds in a cold run of all tests"
+        self._context.listener(PhaseEnded(held if found else "nothing to rank"))
         return {}
 
     async def report(self, state: GraphState) -> GraphState:
