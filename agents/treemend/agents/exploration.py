@@ -185,9 +185,6 @@ class Exploration:
             if verdict.plausible and self._candidates[verdict.candidate].duplicate_of is None
         ]
 
-    def thought_of(self, candidate: Candidate) -> Thought:
-        return self._thoughts[candidate.thought]
-
     @property
     def executed(self) -> int:
         """Candidates whose tests were run; duplicates cost nothing and don't count."""

@@ -59,15 +59,15 @@ def _ranking(receipt: Receipt) -> str:
     if not receipt.ranking:
         return ""
     groups = len({entry.group for entry in receipt.ranking})
-    lines = [
-        "## Ranking",
-        "",
-        f"{len(receipt.ranking)} plausible candidates in {groups} "
-        f"{'group' if groups == 1 else 'groups'}. {receipt.ranking_note}",
-    ]
+    plausible = _counted(len(receipt.ranking), "plausible candidate")
+    lines = ["## Ranking", "", f"{plausible} in {_counted(groups, 'group')}. {receipt.ranking_note}"]
     for alternative in receipt.alternatives:
         lines += ["", _alternative(alternative)]
     return "\n".join(lines)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _alternative(alternative: Alternative) -> str:

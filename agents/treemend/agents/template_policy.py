@@ -41,10 +41,6 @@ class TemplatePolicy:
     def __init__(self, modules: Mapping[str, Module], suspicion: Mapping[Line, float], seed: int) -> None:
         self._faults = _faults(_weighted(modules, suspicion), seed)
 
-    @property
-    def change_count(self) -> int:
-        return sum(len(fault.changes) for fault in self._faults)
-
     async def propose(self, parent_key: str, opened: int, count: int) -> Proposal:
         siblings = self._roots() if parent_key == "" else self._changes_of(int(parent_key))
         chosen = siblings[opened : opened + count]

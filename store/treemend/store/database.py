@@ -160,10 +160,6 @@ class Store:
     def ranking(self, run_id: RunId) -> list[RankedCandidate]:
         return self._records(RankedCandidate, RankingRow, run_id, RankingRow.rank)
 
-    def add_spend(self, run_id: RunId, spend: Spend) -> None:
-        with self._transaction() as session:
-            self._add(session, SpendRow, run_id, [spend])
-
     def spend(self, run_id: RunId) -> list[Spend]:
         return self._records(Spend, SpendRow, run_id, SpendRow.step)
 
