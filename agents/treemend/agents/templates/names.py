@@ -183,7 +183,8 @@ def misspelt_attribute(site: Site) -> Iterator[Draft]:
             every = [n for n in walk(site.module.root, into_blocks=True) if _is_attribute(site, n, own)]
             if len(every) > 1:
                 edits = tuple(site.edit(n, other) for n in every)
-                yield Draft(fault, f"Use `{other}` throughout the file.", edits, 0.5 * weight)
+                # A slip that was made twice is one slip: what is wrong here is wrong there.
+                yield Draft(fault, f"Use `{other}` throughout the file.", edits, 2.0 * weight)
 
 
 def _is_attribute(site: Site, node: Node, text: str) -> bool:
