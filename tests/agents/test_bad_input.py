@@ -100,3 +100,39 @@ class TestSuites:
         )
         assert result.returncode == 2
         assert "no-such-option" in result.stderr.decode()
+
+
+def test_an_issue_too_long_for_a_file_name_is_a_text(treemend: Treemend, tmp_path: Path) -> None:
+    result = treemend("fix", "/".join(["word" * 80] * 3), "--repo", str(tmp_path / "nowhere"))
+    refused(result, 2, "no folder")
+
+
+def test_a_file_of_an_issue_that_is_not_there(treemend: Treemend, examples: Path) -> None:
+    refused(treemend("fix", "issue.md", "--repo", str(examples / "one-file")), 2, "no file issue.md")
+
+
+@pytest.mark.parametrize("only", ["nope.py", "/etc", "../other"])
+def test_only_that_matches_nothing(treemend: Treemend, examples: Path, only: str) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--only", only)
+    refused(result, 2, f"--only {only} matches nothing")
+
+
+def test_only_that_names_tests(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--only", "tests")
+    refused(result, 2, "never patched")
+
+
+def test_a_trace_that_leads_nowhere(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("nothing like a trace\n")
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--trace", str(tmp_path / "trace.txt"))
+    refused(result, 2, "names no file")
+
+
+def test_an_output_folder_that_can_not_be_made_is_told_before_the_work(
+    treemend: Treemend, examples: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    output = str(tmp_path / "file" / "out")
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--output", output)
+    refused(result, 2, "--output")
+    assert b"localize" not in result.stderr

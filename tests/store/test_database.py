@@ -111,6 +111,13 @@ def test_an_unknown_run_names_the_one_that_may_be_meant(store: Store) -> None:
         store.get_run(RunId("frist"))
 
 
+def test_the_beginning_of_an_id_is_enough_where_only_one_run_has_it(store: Store) -> None:
+    assert store.get_run(RunId("fir")).id == RUN
+    store.create_run(make_run(RunId("fire")))
+    with pytest.raises(UsageError, match="no run fir"):
+        store.get_run(RunId("fir"))
+
+
 def test_every_record_comes_back_as_it_was(store: Store) -> None:
     thoughts = [thought(1, Place(path="a.py", line=1, end_line=2, function="f")), thought(2)]
     candidate = Candidate(

@@ -129,9 +129,11 @@ def result_of(store: Store, run: Run) -> RepairResult:
     from treemend.store.errors import UsageError
 
     receipt = read_receipt(store, run)
+    if run.outcome is Outcome.FAILED:
+        raise UsageError(f"Run {run.id} failed: {run.reason}", mend="Start another with: treemend fix")
     if run.outcome is None or receipt is None:
         raise UsageError(
-            f"Run {run.id} has no answer: {run.reason or 'it has not ended'}.",
+            f"Run {run.id} has no answer yet: it was interrupted, or is still at work.",
             mend=f"Go on with it: treemend resume {run.id}",
         )
     answer = answer_of(store, run)

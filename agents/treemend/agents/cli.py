@@ -6,10 +6,12 @@ model client nor the database.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from treemend.store.records import Run, Task
 
 INTERRUPTED = 130
+TEXT_ENDINGS = (".md", ".txt", ".rst", ".log")
 
 app = typer.Typer(
     name="treemend",
@@ -88,11 +91,11 @@ def fix(
         list[str] | None,
         typer.Option(help="A path or pattern that a patch may touch; may be given again."),
     ] = None,
-    test_cmd: Annotated[str, typer.Option(help="The pytest command. [default: found]")] = "",
-    python: Annotated[str, typer.Option(help="Interpreter that runs the tests. [default: found]")] = "",
+    test_cmd: Annotated[str, typer.Option(help="The pytest command. (default: found)")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter that runs the tests. (default: found)")] = "",
     commit: Annotated[str, typer.Option(help="Work on this commit instead of the tree as it lies.")] = "",
     strategy: Annotated[StrategyName, typer.Option(help="How to search.")] = StrategyName.mcts,
-    time: Annotated[float, typer.Option(help="Seconds for the whole run.", min=1.0)] = 300.0,
+    time: Annotated[float, typer.Option(help="Seconds after which the search ends.", min=1.0)] = 300.0,
     candidates: Annotated[int | None, typer.Option(help="Candidates to execute at most.", min=1)] = None,
     after: Annotated[
         int, typer.Option(help="Candidates to execute after the first plausible one.", min=0)
@@ -100,7 +103,7 @@ def fix(
     seed: Annotated[int, typer.Option(help="Same inputs and seed give the same patch.")] = 0,
     test_timeout: Annotated[
         float | None,
-        typer.Option(help="Seconds for each test. [default: from what it took before]", min=0.1),
+        typer.Option(help="Seconds for each test. (default: from what it took before)", min=0.1),
     ] = None,
     sandbox: Annotated[SandboxName, typer.Option(help="What confines the tests.")] = SandboxName.auto,
     output: Annotated[
@@ -213,23 +216,35 @@ def _carry_out(store: Store, run: Run, *, json: bool, output: Path | None, apply
     import asyncio
 
     from treemend.agents.api import result_of
-    from treemend.agents.presentation import print_answer, write_output
+    from treemend.agents.presentation import make_output, print_answer, write_output
     from treemend.agents.screen import make_screen
     from treemend.agents.wiring import carry_out
 
+    if output is not None:
+        make_output(output)
     try:
         with make_screen(run.task) as screen:
-            ended = asyncio.run(carry_out(store, run, screen.show))
+            ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     result = result_of(store, ended)
     if output is not None:
         write_output(result, output)
-    print_answer(result, as_json=json)
     if apply and result.patch:
         _apply(run.task, result)
+    print_answer(result, as_json=json)
     raise typer.Exit(result.exit_code)
+
+
+async def _until_terminated(work: Coroutine[Any, Any, Run]) -> Run:
+    """Let SIGTERM end the work as Ctrl-C does."""
+    import asyncio
+    import signal
+
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def _apply(task: Task, result: RepairResult) -> None:
@@ -240,9 +255,24 @@ def _apply(task: Task, result: RepairResult) -> None:
 
 
 def _text_or_file(value: str) -> str:
-    if value == "-" or (value and len(value) < 4096 and "\n" not in value and Path(value).is_file()):
+    """The issue's text: from standard input, from the file of this name, or the value itself."""
+    from treemend.store.errors import UsageError
+
+    if value == "-" or _is_file(value):
         return _read(value)
+    if len(value.split()) == 1 and value.endswith(TEXT_ENDINGS):
+        raise UsageError(
+            f"There is no file {value}.", mend="Give the issue as text, or the path of a file that holds it."
+        )
     return value
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return bool(value) and Path(value).is_file()
+    except (OSError, ValueError):
+        # Longer than a file's name can be: a text.
+        return False
 
 
 def _read(name: str) -> str:
@@ -262,16 +292,12 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def main() -> None:
-    """The console script. A user's mistake ends in two lines and its exit code, never a traceback."""
+    """The console script. A user's mistake ends in two lines and its exit code, with no traceback."""
+    # A stream that the caller closed is a place where nobody reads.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         app()
     except TreemendError as error:
         print(f"treemend: {error.message}\n{error.mend}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("treemend: interrupted before the run began.", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away, which is its right; nothing is left to say to it.
-        sys.stderr.close()
-        sys.exit(141)

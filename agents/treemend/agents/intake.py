@@ -9,6 +9,7 @@ from typing import Literal
 from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Frame, Strategy, Symptom, Task
 from treemend.tools.junit import parse_junit
+from treemend.tools.paths import is_protected
 from treemend.tools.traces import parse_trace
 
 ISSUE_CHARS_MAX = 200_000
@@ -40,7 +41,14 @@ def make_task(
     """
     root = check_repo(Path(repo))
     frames = parse_trace(trace, root) if trace else ()
-    named = list(failing_tests)
+    given = [failing_tests] if isinstance(failing_tests, str) else failing_tests
+    named = [_relative_id(test, root) for test in given]
+    if trace and not (frames or named or issue or junit):
+        raise UsageError(
+            f"The trace names no file of {root}.", mend="Give the whole trace, or --repo its repository."
+        )
+    for path in only:
+        _check_only(path, root)
     traces = [trace] if trace else []
     if junit:
         report = parse_junit(junit, root)
@@ -94,6 +102,35 @@ def _first_frames(traces: Sequence[str], root: Path) -> tuple[Frame, ...]:
         if frames:
             return frames
     return ()
+
+
+def _relative_id(test: str, root: Path) -> str:
+    """A test's id as pytest prints it at the root: paths from elsewhere are made relative to it."""
+    path, separator, rest = test.removeprefix("./").partition("::")
+    if (root / path).exists() and not Path(path).is_absolute():
+        return path + separator + rest
+    found = Path(path).resolve()
+    if found.exists() and found.is_relative_to(root):
+        return found.relative_to(root).as_posix() + separator + rest
+    return test
+
+
+def _check_only(wanted: str, root: Path) -> None:
+    """Whether `--only` leaves anything to patch. Raises UsageError."""
+    path = wanted.removeprefix("./").rstrip("/")
+    inside = path and not Path(path).is_absolute() and ".." not in Path(path).parts
+    files = list(root.glob(path)) if inside else []
+    if not files:
+        raise UsageError(
+            f"--only {wanted} matches nothing in {root}.",
+            mend="Give a file, a folder or a pattern, relative to the repository.",
+        )
+    names = [file.relative_to(root).as_posix() + ("/x.py" if file.is_dir() else "") for file in files]
+    if all(map(is_protected, names)):
+        raise UsageError(
+            f"--only {wanted}: tests and what configures them are never patched.",
+            mend="Name the code that they test.",
+        )
 
 
 def _check_test_file(test: str, root: Path) -> None:

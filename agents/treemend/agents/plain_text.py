@@ -17,3 +17,8 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """`plain`, with every run of white space made one space."""
     return " ".join(plain(text).split())
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: "1 test", "2 tests"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from treemend.agents.api import RepairResult
-from treemend.agents.plain_text import one_line, plain
+from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
 from treemend.store.errors import UsageError
 from treemend.store.records import Outcome, Run
 
+WIDTH_ELSEWHERE = 10_000
+"""Columns where nobody looks at them: nothing is folded."""
+
 
 def print_answer(result: RepairResult, *, as_json: bool) -> None:
-    """The diff alone (or the receipt as JSON) on stdout, a summary for people on stderr."""
-    if as_json:
-        print(result.receipt.model_dump_json(indent=2))
-    else:
-        print_patch(result.patch)
+    """The diff alone (or the receipt as JSON) on stdout, a summary for people on stderr.
+
+    A reader that went away missed nothing: the answer is kept. Raises UsageError where it can't be
+    written.
+    """
+    try:
+        if as_json:
+            print(result.receipt.model_dump_json(indent=2), flush=True)
+        else:
+            print_patch(result.patch)
+    except BrokenPipeError:
+        _silence_stdout()
+    except OSError as error:
+        _silence_stdout()
+        raise UsageError(
+            f"The answer can't be written: {error.strerror}.",
+            mend=f"It is kept: treemend show {result.run} --patch",
+        ) from error
     _print_summary(result)
+
+
+def _silence_stdout() -> None:
+    """Let what is still buffered go nowhere, or Python would fail on it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_patch(patch: bytes) -> None:
@@ -59,17 +81,17 @@ def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
     receipt = result.receipt
     counts = receipt.counts
     work = (
-        f"{counts.candidates_executed} candidates, {counts.tests_run} tests, {counts.seconds:.1f} s, "
-        f"sandbox {receipt.sandbox.name}"
+        f"{counted(counts.candidates_executed, 'candidate')}, {counted(counts.tests_run, 'test')}, "
+        f"{counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
     )
     if result.outcome is Outcome.REPAIRED:
-        passed = f"{receipt.regression_passed} of {receipt.regression_tests}"
-        targets = len(receipt.targets)
+        total, targets = receipt.regression_tests, len(receipt.targets)
+        kept = f"{receipt.regression_passed} of {total} that passed before still do"
         lines = [
             (f"Repaired. {one_line(receipt.thought)}", "green bold"),
             (
-                f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now; {passed} that "
-                "passed before still do, in a cold run of the whole suite.",
+                f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now; "
+                f"{kept if total else 'none passed before'}, in a cold run of the whole suite.",
                 "",
             ),
         ]
@@ -104,29 +126,42 @@ def print_runs(runs: Sequence[Run], *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    rows = [_run_row(run) for run in runs]
     table = Table(box=None, pad_edge=False)
-    for column in ("run", "begun", "outcome", "repository"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for run in runs:
-        row = _run_row(run)
+    for column in ("run", "begun", "outcome"):
+        widest = max(len(column), *(len(row[column]) for row in rows))
+        table.add_column(column, no_wrap=True, min_width=widest)
+    table.add_column("repository", overflow="fold")
+    for row in rows:
         table.add_row(row["run"], row["begun"], row["outcome"], one_line(row["repository"]))
-    Console(highlight=False).print(table)
+    width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
+    Console(highlight=False, width=width).print(table)
 
 
 def _run_row(run: Run) -> dict[str, str]:
     return {
         "run": run.id,
-        "begun": run.created_at.isoformat(timespec="seconds"),
+        "begun": run.created_at.strftime("%Y-%m-%d %H:%M"),
         "outcome": run.outcome.value if run.outcome else "not ended",
         "repository": run.task.repo,
         "reason": run.reason,
     }
 
 
+def make_output(folder: Path) -> None:
+    """Make the folder before the work begins. Raises UsageError where it can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {folder} can't be made: {error.strerror}.",
+            mend="Give --output a folder that can be written to.",
+        ) from error
+
+
 def write_output(result: RepairResult, folder: Path) -> None:
     """Write receipt.json, receipt.md and, where there is one, patch.diff. Raises UsageError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "receipt.json").write_text(result.receipt.model_dump_json(indent=2) + "\n")
         (folder / "receipt.md").write_text(render_markdown(result.receipt))
         if result.patch:

@@ -24,9 +24,9 @@ from treemend.store.records import (
 ALTERNATIVES_MAX = 10
 TESTS_MAX = 200
 NO_UNTRUSTED_TESTS = (
-    "There are no reproducers and no generated tests yet, so the matrix has no columns (M = 0) and the "
-    "posterior says nothing: the ties decided, that is the prior, then nearness to the group's medoid, "
-    "then the smaller diff."
+    "Nothing but the project's own tests told them apart: there are no reproducers and no generated "
+    "tests yet (the matrix of the Bayesian selector has no columns, M = 0), so the likelier change came "
+    "first, then the one nearest to the others, then the smaller diff."
 )
 SHARED_PROCESS = (
     "The code under test ran in one process with pytest and the reporter, so these outcomes are no proof "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from treemend.agents.plain_text import counted
 from treemend.agents.receipt import Alternative, Receipt, TestChange
 from treemend.store.records import Outcome
 
@@ -59,15 +60,11 @@ def _ranking(receipt: Receipt) -> str:
     if not receipt.ranking:
         return ""
     groups = len({entry.group for entry in receipt.ranking})
-    plausible = _counted(len(receipt.ranking), "plausible candidate")
-    lines = ["## Ranking", "", f"{plausible} in {_counted(groups, 'group')}. {receipt.ranking_note}"]
+    plausible = counted(len(receipt.ranking), "plausible candidate")
+    lines = ["## Ranking", "", f"{plausible} in {counted(groups, 'group')}. {receipt.ranking_note}"]
     for alternative in receipt.alternatives:
         lines += ["", _alternative(alternative)]
     return "\n".join(lines)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _alternative(alternative: Alternative) -> str:

@@ -8,8 +8,10 @@ from treemend.store.records import Budget, Task
 
 
 def fix_command(task: Task) -> str:
-    """What the user typed, else the `treemend fix` that does the same."""
-    return shlex.join(task.command or ("treemend", "fix", *_options(task)))
+    """The `treemend fix` that does the same from any folder; what the user typed where a trace, which
+    has no place on a command line, is part of it."""
+    typed = task.command if task.symptom.trace else ()
+    return shlex.join(typed or ("treemend", "fix", *_options(task)))
 
 
 def _options(task: Task) -> list[str]:
@@ -29,6 +31,7 @@ def _options(task: Task) -> list[str]:
         "--time": f"{budget.time_s:g}" if budget.time_s not in (None, usual.time_s) else "",
         "--candidates": str(budget.candidates) if budget.candidates else "",
         "--after": str(budget.after) if budget.after != usual.after else "",
+        "--test-timeout": f"{task.test_timeout_s:g}" if task.test_timeout_s else "",
         "--sandbox": task.sandbox if task.sandbox != "auto" else "",
     }
     for name, value in values.items():

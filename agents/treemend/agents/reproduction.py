@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
 from treemend.agents.run_context import RunContext, messages_of
 from treemend.store.errors import UsageError
@@ -218,7 +219,7 @@ def _why_nothing_fails(baseline: Baseline, observation: Observation) -> str:
     if observation.suite.collection_errors:
         shown = dict(list(observation.suite.collection_errors.items())[:3])
         return f"no test fails, and some do not import: {messages_of(shown)}"
-    return f"all {len(baseline.regression)} tests pass on the untouched tree"
+    return f"nothing fails: {counted(len(baseline.regression), 'test')} passed on the untouched tree"
 
 
 def _cases(baseline: Baseline, named: frozenset[str]) -> list[TestCase]:

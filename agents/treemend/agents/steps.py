@@ -15,6 +15,7 @@ from pathlib import Path
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
+from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
 from treemend.agents.progress import Noted, PhaseEnded, PhaseStarted
@@ -84,7 +85,7 @@ class Steps:
         context.store.put_blob(context.id, "tree", json.dumps(facts).encode())
         for note in made.notes:
             context.listener(Noted(note))
-        context.listener(PhaseEnded(f"{len(made.files)} files copied to work on"))
+        context.listener(PhaseEnded(f"{counted(len(made.files), 'file')} copied to work on"))
 
     async def localize(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("localize", "running the suite on the untouched tree"))
@@ -93,8 +94,8 @@ class Steps:
         if trouble is not None:
             return self._end(trouble)
         resolve_named(self._context.task.symptom.failing_tests, suite)
-        failed = len(failing_tests(suite))
-        self._context.listener(PhaseEnded(f"{len(suite.results)} tests, {failed} of them fail"))
+        failed = len(failing_tests(suite)) or "none"
+        self._context.listener(PhaseEnded(f"{counted(len(suite.results), 'test')}, {failed} failed"))
         await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         return {}
 
@@ -103,7 +104,8 @@ class Steps:
         observation = await self._observation()
         trouble = confirm_symptom(self._context, observation)
         count = len(observation.baseline.targets)
-        self._context.listener(PhaseEnded(f"{count} {'fails' if count == 1 else 'fail'} every time"))
+        every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
+        self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
         return {} if trouble is None else self._end(trouble)
 
     def _end(self, trouble: NotReproduced) -> GraphState:
@@ -142,7 +144,7 @@ class Steps:
         search = await self._searching()
         found = len(search.exploration.plausible())
         executed = search.exploration.executed
-        self._context.listener(PhaseEnded(f"{executed} candidates tried, {found} plausible"))
+        self._context.listener(PhaseEnded(f"{counted(executed, 'candidate')} tried, {found} plausible"))
         self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
         best = await decide(self._context, search.exploration, search.evaluator, self._selector)
         held = "none holds" if best is None else f"#{best.candidate} holds in a cold run of all tests"
@@ -205,8 +207,8 @@ class Steps:
 
 def _why_ended(ended: str, executed: int) -> str:
     limits = {
-        "time": "the time was spent",
-        "candidates": "the number of candidates was reached",
+        "time": "the time was spent (more with --time)",
+        "candidates": "the number of candidates was reached (more with --candidates)",
         "nothing left to try": "every change that the policy could think of was tried",
     }
-    return f"{limits.get(ended, ended)}; {executed} candidates were executed, none is plausible"
+    return f"none of {counted(executed, 'candidate')} is plausible; {limits.get(ended, ended)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import sqlite3
@@ -31,6 +32,7 @@ from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
 from treemend.verify.warm_runner import WarmRunner
 
 if TYPE_CHECKING:
+    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 RECURSION_LIMIT = 10_000_000
@@ -140,17 +142,31 @@ def _template_policy(seed: int) -> Any:
 
 @asynccontextmanager
 async def _checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    import aiosqlite
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    async with aiosqlite.connect(path) as connection:
+    connecting = asyncio.ensure_future(_connected(path))
+    try:
+        connection = await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        # Left alone, its thread would speak to a loop that is gone.
+        await (await connecting).close()
+        raise
+    try:
         # None: strict, nothing but plain values is revived from a checkpoint.
         serializer = JsonPlusSerializer(allowed_msgpack_modules=None)
         saver = AsyncSqliteSaver(connection, serde=serializer)
         await saver.setup()
         await connection.execute("PRAGMA synchronous=FULL")
         yield saver
+    finally:
+        await connection.close()
+
+
+async def _connected(path: Path) -> aiosqlite.Connection:
+    import aiosqlite
+
+    return await aiosqlite.connect(path)
 
 
 def _folder(run: Run) -> Path:

@@ -80,7 +80,7 @@ class Store:
             session.add(RunRow(number=(last or 0) + 1, **to_columns(run)))
 
     def get_run(self, run_id: RunId) -> Run:
-        """The run of this id. Raises UsageError where there is none."""
+        """The run of this id, or the only one whose id begins so. Raises UsageError where there is none."""
         with self._reading() as session:
             return from_columns(Run, _run_row(session, run_id))
 
@@ -228,7 +228,10 @@ def _run_row(session: Session, run_id: str) -> RunRow:
     row = session.get(RunRow, as_text(run_id))
     if row is None:
         known = list(session.exec(select(RunRow.id).order_by(col(RunRow.number))))
-        raise _unknown_run(run_id, known)
+        meant = [name for name in known if run_id and name.startswith(run_id)]
+        if len(meant) != 1:
+            raise _unknown_run(run_id, known)
+        return session.get_one(RunRow, meant[0])
     return row
 
 

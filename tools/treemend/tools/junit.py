@@ -13,7 +13,7 @@ from treemend.tools.traces import is_file_below, locate
 REPORT_BYTES_MAX = 50_000_000
 _PARTS_MAX = 32
 _PLACE = ("file", "classname", "name")
-_MEND = "Give a report that `pytest --junitxml=report.xml` wrote, or name the test with --test."
+_MEND = "Give a report that `pytest --junitxml=report.xml` wrote, or name the test with --failing-test."
 
 
 @dataclass(frozen=True, slots=True)
