@@ -40,32 +40,16 @@ def make_task(
         UsageError: the repository, a test's file or a part of the report isn't there.
     """
     root = check_repo(Path(repo))
-    frames = parse_trace(trace, root) if trace else ()
-    given = [failing_tests] if isinstance(failing_tests, str) else failing_tests
-    named = [_relative_id(test, root) for test in given]
-    if trace and not (frames or named or issue or junit):
-        raise UsageError(
-            f"The trace names no file of {root}.", mend="Give the whole trace, or --repo its repository."
-        )
-    for path in only:
-        _check_only(path, root)
-    traces = [trace] if trace else []
-    if junit:
-        report = parse_junit(junit, root)
-        named += report.failing
-        traces += report.traces
-        frames = frames or _first_frames(report.traces, root)
+    symptom = make_symptom(root, issue=issue, failing_tests=failing_tests, trace=trace, junit=junit)
     if not commit:
-        for test in named:
+        # Another commit may have what the tree as it lies has not.
+        for test in symptom.failing_tests:
             _check_test_file(test, root)
+        for path in only:
+            _check_only(path, root)
     return Task(
         repo=str(root),
-        symptom=Symptom(
-            issue=clean_text(issue),
-            failing_tests=tuple(dict.fromkeys(named)),
-            frames=frames,
-            trace=clean_text("\n".join(traces)),
-        ),
+        symptom=symptom,
         only=tuple(path.removeprefix("./") for path in only),
         test_command=test_command,
         python=python,
@@ -76,6 +60,35 @@ def make_task(
         seed=seed,
         budget=budget or Budget(),
         command=tuple(command),
+    )
+
+
+def make_symptom(
+    root: Path, *, issue: str, failing_tests: Sequence[str], trace: str, junit: bytes
+) -> Symptom:
+    """One symptom of all that the user has at hand.
+
+    Raises:
+        UsageError: the report can't be read, or a trace that is all there is names no file of `root`.
+    """
+    given = [failing_tests] if isinstance(failing_tests, str) else failing_tests
+    named = [_relative_id(test, root) for test in given]
+    frames = parse_trace(trace, root) if trace else ()
+    if trace and not (frames or named or issue or junit):
+        raise UsageError(
+            f"The trace names no file of {root}.", mend="Give the whole trace, or --repo its repository."
+        )
+    traces = [trace] if trace else []
+    if junit:
+        report = parse_junit(junit, root)
+        named += report.failing
+        traces += report.traces
+        frames = frames or _first_frames(report.traces, root)
+    return Symptom(
+        issue=clean_text(issue),
+        failing_tests=tuple(dict.fromkeys(named)),
+        frames=frames,
+        trace=clean_text("\n".join(traces)),
     )
 
 
