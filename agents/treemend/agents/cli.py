@@ -54,6 +54,10 @@ StoreOption = Annotated[
     str | None,
     typer.Option("--store", envvar="TREEMEND_STORE", help="Database of runs: a file or a URL."),
 ]
+OutputOption = Annotated[
+    Path | None, typer.Option(help="Folder for patch.diff, receipt.json and receipt.md.")
+]
+ApplyOption = Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -106,10 +110,8 @@ def fix(
         typer.Option(help="Seconds for each test. (default: from what it took before)", min=0.1),
     ] = None,
     sandbox: Annotated[SandboxName, typer.Option(help="What confines the tests.")] = SandboxName.auto,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for patch.diff, receipt.json and receipt.md.")
-    ] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")] = False,
+    output: OutputOption = None,
+    apply: ApplyOption = False,
     json: JsonOption = False,
     store: StoreOption = None,
 ) -> None:
@@ -147,10 +149,8 @@ def fix(
 @app.command()
 def resume(
     run: Annotated[str, typer.Argument(help="The run's id, as `treemend runs` prints it.")],
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for patch.diff, receipt.json and receipt.md.")
-    ] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")] = False,
+    output: OutputOption = None,
+    apply: ApplyOption = False,
     json: JsonOption = False,
     store: StoreOption = None,
 ) -> None:
