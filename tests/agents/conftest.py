@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,8 @@ def start(state: Path) -> Callable[..., subprocess.Popen[bytes]]:
             env=environment(state),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # As at a terminal, also where the tests themselves run with SIGINT ignored.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     return run

@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from treemend.store.errors import SandboxUnavailableError
 from treemend.verify.probe_events import Listener
 from treemend.verify.pytest_runner import PytestRunner
 from treemend.verify.pytest_target import PytestTarget
@@ -156,8 +155,10 @@ class WarmRunner:
         session, self._session = self._session, None
         if session is not None and session.task is not None:
             session.task.cancel()
-            with suppress(asyncio.CancelledError, SandboxUnavailableError):
-                await session.task
+            # Waits without taking a cancellation of the caller for that of the task.
+            await asyncio.wait({session.task})
+            if not session.task.cancelled():
+                session.task.exception()
 
 
 async def check_agreement(
