@@ -30,11 +30,6 @@ class Listener:
         self._end: dict[str, Any] | None = None
         self._no_pytest: dict[str, Any] | None = None
 
-    @property
-    def ended(self) -> bool:
-        """Whether the probe came to its end."""
-        return self._end is not None
-
     def hear(self, chunk: bytes) -> float | None:
         deadline_s: float | None = None
         self._buffer += chunk

@@ -38,14 +38,14 @@ def main() -> int:
     # Imports pytest's own plugins, which every session needs.
     _pytest.config.get_config()
     sys.dont_write_bytecode = True
-    for number, line in enumerate(sys.stdin.buffer):
+    for line in sys.stdin.buffer:
         request = json.loads(line.decode("utf-8"))
         reporter = pytest_probe.Reporter(fd, request["nonce"])
-        serve(request, reporter, root, number)
+        serve(request, reporter, root)
     return 0
 
 
-def serve(request: dict[str, Any], reporter: pytest_probe.Reporter, root: str, number: int) -> None:
+def serve(request: dict[str, Any], reporter: pytest_probe.Reporter, root: str) -> None:
     """Answer one request in a fork."""
     preload(request.pop("preload"))
     if threading.active_count() > 1:
