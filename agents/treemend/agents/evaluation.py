@@ -37,6 +37,7 @@ class Evaluator:
     ) -> None:
         self._context = context
         self._sources = sources
+        self._untouched: dict[str, str] = {}
         self._baseline = observation.baseline
         self._targets = _hangs_last(self._baseline.targets, observation)
         self._lines = {test: result.lines for test, result in observation.traced.results.items()}
@@ -66,7 +67,10 @@ class Evaluator:
     def untouched_digest(self, edits: Sequence[Edit]) -> str:
         """The digest that edits of these files give when they change nothing but form."""
         paths = sorted({edit.path for edit in edits})
-        return "\n".join(f"{path}:{syntax_digest(self._sources[path].text)}" for path in paths)
+        for path in paths:
+            if path not in self._untouched:
+                self._untouched[path] = f"{path}:{syntax_digest(self._sources[path].text)}"
+        return "\n".join(self._untouched[path] for path in paths)
 
     async def evaluate(self, candidate: Candidate, place: Place | None) -> Verdict:
         """Run the target tests, then the regression tests that the change can reach; record all of it."""

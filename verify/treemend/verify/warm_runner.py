@@ -124,7 +124,7 @@ class WarmRunner:
         return json.dumps({**asked, "overlay": overlay, "preload": preload}).encode() + b"\n"
 
     async def _opened(self, request: TestRequest) -> _Session:
-        if self._session is None:
+        if self._session is None or (self._session.task is not None and self._session.task.done()):
             session = _Session()
 
             def keep(write: Callable[[bytes], None]) -> None:
