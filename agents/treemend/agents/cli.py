@@ -39,6 +39,7 @@ class StrategyName(StrEnum):
 
     mcts = "mcts"
     best_of_n = "best-of-n"
+    linear = "linear"
 
 
 class SandboxName(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import REPORT, RunContext, executions_of
 from treemend.search.reward import reward
@@ -72,25 +73,41 @@ class Evaluator:
                 self._untouched[path] = f"{path}:{syntax_digest(self._sources[path].text)}"
         return "\n".join(self._untouched[path] for path in paths)
 
-    async def evaluate(self, candidate: Candidate, place: Place | None) -> Verdict:
-        """Run the target tests, then the regression tests that the change can reach; record all of it."""
+    async def evaluate(
+        self, candidate: Candidate, places: Sequence[Place], before: Feedback
+    ) -> tuple[Verdict, Feedback | None]:
+        """Run the target tests, then the regression tests that the change can reach; record all of it.
+
+        Feedback comes with a verdict that is progress on what was known `before`, without regression.
+        """
         regression = covering(
             self._baseline.regression,
             self._lines,
             self._import_lines,
-            self._changed(candidate, place),
+            self._changed(candidate, places),
         )
         report = await self._context.run_tests(
             self._request(candidate, regression, gate=len(self.targets)), self._context.warm
         )
         verdict = _verdict(candidate, tally(report, self.targets, regression))
+        after = feedback_of(report.results, self.targets)
+        progress = not (verdict.plausible or verdict.regressions) and is_progress(before, after)
+        if progress:
+            self._context.store.put_blob(
+                self._context.id, feedback_name(candidate), FEEDBACK.dump_json(after)
+            )
         self._context.store.record_evaluation(
             self._context.id,
             verdict,
             executions_of(report, candidate.seq, attempt=1),
             _spend("candidate", candidate.seq, report),
         )
-        return verdict
+        return verdict, after if progress else None
+
+    def recorded_feedback(self, candidate: Candidate) -> Feedback | None:
+        """The feedback that came with a candidate's verdict."""
+        data = self._context.store.get_blob(self._context.id, feedback_name(candidate))
+        return None if data is None else FEEDBACK.validate_json(data)
 
     async def confirm(self, candidate: Candidate) -> Tally:
         """The verdict of record: targets and every test that passed before, cold, in a fresh tree.
@@ -120,9 +137,9 @@ class Evaluator:
             load_plugins=self._load_plugins,
         )
 
-    def _changed(self, candidate: Candidate, place: Place | None) -> list[Line]:
+    def _changed(self, candidate: Candidate, places: Sequence[Place]) -> list[Line]:
         lines: set[Line] = set()
-        if place is not None:
+        for place in places:
             lines |= {(place.path, line) for line in range(place.line, place.end_line + 1)}
         for edit in candidate.edits:
             text = self._sources[edit.path].text
@@ -135,6 +152,10 @@ class Evaluator:
 def _hangs_last(targets: Sequence[str], observation: Observation) -> tuple[str, ...]:
     results = observation.suite.results
     return tuple(sorted(targets, key=lambda test: results[test].outcome is TestOutcome.TIMEOUT))
+
+
+def feedback_name(candidate: Candidate) -> str:
+    return f"feedback-{candidate.seq}"
 
 
 def _verdict(candidate: Candidate, result: Tally) -> Verdict:

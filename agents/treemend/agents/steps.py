@@ -190,7 +190,7 @@ class Steps:
             plan = make_plan(self._context, observation)
             evaluator = Evaluator(self._context, observation, plan.sources)
             policy = self._make_policy(plan)
-            exploration = Exploration(self._context, policy, evaluator)
+            exploration = Exploration(self._context, policy, evaluator, plan.symptom)
             await exploration.restore()
             self._search = _Search(plan, evaluator, exploration)
         return self._search
