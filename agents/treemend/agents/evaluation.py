@@ -12,9 +12,9 @@ from treemend.agents.run_context import REPORT, RunContext, executions_of
 from treemend.search.reward import reward
 from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, TestOutcome, Verdict
 from treemend.tools.edits import apply_edits
+from treemend.tools.module_digest import ModuleDigest
 from treemend.tools.patches import unified_diff
 from treemend.tools.source import NotEditable, SourceFile
-from treemend.tools.syntax import syntax_digest
 from treemend.verify.baseline import limits_by_test
 from treemend.verify.judgement import Tally, covering, tally
 from treemend.verify.runner import TestReport, TestRequest
@@ -38,7 +38,7 @@ class Evaluator:
     ) -> None:
         self._context = context
         self._sources = sources
-        self._untouched: dict[str, str] = {}
+        self._digests: dict[str, ModuleDigest] = {}
         self._baseline = observation.baseline
         self._targets = _hangs_last(self._baseline.targets, observation)
         self._lines = {test: result.lines for test, result in observation.traced.results.items()}
@@ -59,19 +59,22 @@ class Evaluator:
         digests = []
         for path in sorted({edit.path for edit in edits}):
             source = self._sources[path]
-            text = apply_edits(source.text, [edit for edit in edits if edit.path == path])
+            mine = sorted((edit for edit in edits if edit.path == path), key=lambda edit: edit.start)
+            text = apply_edits(source.text, mine)
             files[path] = source.encode(text)
             patch += unified_diff(path, source.data, files[path])
-            digests.append(f"{path}:{syntax_digest(text)}")
+            digests.append(f"{path}:{self._digest_of(path).after(mine)}")
         return Patched(files, patch, "\n".join(digests))
 
     def untouched_digest(self, edits: Sequence[Edit]) -> str:
         """The digest that edits of these files give when they change nothing but form."""
         paths = sorted({edit.path for edit in edits})
-        for path in paths:
-            if path not in self._untouched:
-                self._untouched[path] = f"{path}:{syntax_digest(self._sources[path].text)}"
-        return "\n".join(self._untouched[path] for path in paths)
+        return "\n".join(f"{path}:{self._digest_of(path).untouched}" for path in paths)
+
+    def _digest_of(self, path: str) -> ModuleDigest:
+        if path not in self._digests:
+            self._digests[path] = ModuleDigest(self._sources[path].text)
+        return self._digests[path]
 
     async def evaluate(
         self, candidate: Candidate, places: Sequence[Place], before: Feedback
