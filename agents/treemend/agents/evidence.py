@@ -11,7 +11,7 @@ from treemend.agents.templates.catalogue import Change
 from treemend.store.records import Edit
 from treemend.verify.spectra import Line
 
-AT_THE_CRASH = 3.0
+AT_THE_CRASH = 2.0
 AT_THE_NAME = 20.0
 
 
