@@ -53,16 +53,17 @@ class Evaluator:
 
     def patched(self, edits: Sequence[Edit]) -> Patched:
         """Apply edits to the untouched tree, in memory."""
-        files: dict[str, bytes] = {}
-        patch = b""
-        digests = []
-        for path in sorted({edit.path for edit in edits}):
-            source = self._sources[path]
-            text = apply_edits(source.text, [edit for edit in edits if edit.path == path])
-            files[path] = source.encode(text)
-            patch += unified_diff(path, source.data, files[path])
-            digests.append(f"{path}:{syntax_digest(text)}")
-        return Patched(files, patch, "\n".join(digests))
+        texts = self._texts(edits)
+        files = {path: self._sources[path].encode(text) for path, text in texts.items()}
+        patches = (unified_diff(path, self._sources[path].data, data) for path, data in files.items())
+        digests = (f"{path}:{syntax_digest(text)}" for path, text in texts.items())
+        return Patched(files, b"".join(patches), "\n".join(digests))
+
+    def _texts(self, edits: Sequence[Edit]) -> dict[str, str]:
+        return {
+            path: apply_edits(self._sources[path].text, [edit for edit in edits if edit.path == path])
+            for path in sorted({edit.path for edit in edits})
+        }
 
     def untouched_digest(self, edits: Sequence[Edit]) -> str:
         """The digest that edits of these files give when they change nothing but form."""
@@ -112,8 +113,9 @@ class Evaluator:
         return tally(report, self.targets, self._baseline.regression)
 
     def _request(self, candidate: Candidate, regression: Sequence[str], gate: int | None) -> TestRequest:
+        texts = self._texts(candidate.edits)
         return TestRequest(
-            overlay=self.patched(candidate.edits).files,
+            overlay={path: self._sources[path].encode(text) for path, text in texts.items()},
             tests=(*self.targets, *regression),
             gate=gate,
             limits_s=self._limits_s,

@@ -67,7 +67,7 @@ class Exploration:
         if batch:
             await self._replay(batch)
         for candidate in store.candidates(run_id):
-            self._remember(candidate)
+            self._remember(candidate, self._evaluator.patched(candidate.edits).digest)
         for verdict in store.verdicts(run_id):
             self._count(verdict)
         for rollout in store.rollouts(run_id):
@@ -145,7 +145,7 @@ class Exploration:
             duplicate_of=duplicate_of,
         )
         self._context.store.add_candidate(self._context.id, candidate)
-        self._remember(candidate)
+        self._remember(candidate, patched.digest)
 
     async def evaluate(self, state: GraphState) -> None:
         """Judge the newest candidate; a duplicate inherits its verdict and runs nothing."""
@@ -236,8 +236,7 @@ class Exploration:
         self._tree = expand(self._tree, parent, opened, reserve_prior)
         self._thoughts.update((thought.seq, thought) for thought in thoughts)
 
-    def _remember(self, candidate: Candidate) -> None:
+    def _remember(self, candidate: Candidate, digest: str) -> None:
         self._candidates[candidate.seq] = candidate
         if candidate.duplicate_of is None:
-            digest = self._evaluator.patched(candidate.edits).digest
             self._digests.setdefault(digest, candidate.seq)
