@@ -107,6 +107,8 @@ class Silent:
     def send(self, event: str, **values: object) -> None:
         pass
 
+    hold = send
+
 
 class Entered:
     """Every code object that a frame was made for."""
@@ -152,7 +154,8 @@ def _collect(request: dict[str, Any], report_fd: int, folder: str, link: Link) -
     open_before = set(os.listdir("/proc/self/fd"))
     entered = Entered()
     probe = pytest_probe.Probe(request, Silent(), pytest_probe.NoWatcher())
-    gate = Gate(probe, report_fd, folder, link)
+    lines = pytest_probe.Lines(request["root"])
+    gate = Gate(probe, lines, report_fd, folder, link)
 
     class Waits:
         @pytest.hookimpl(tryfirst=True)
@@ -160,7 +163,7 @@ def _collect(request: dict[str, Any], report_fd: int, folder: str, link: Link) -
             saw_all = entered.stop()
             sys.dont_write_bytecode = True
             refused = unsafe(probe.errors, open_before, folder) if saw_all else "something else traces"
-            gate.wait(session, refused, entered.codes())
+            gate.wait(session, request["origin"], refused, entered.codes())
 
     class Ends:
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -171,7 +174,7 @@ def _collect(request: dict[str, Any], report_fd: int, folder: str, link: Link) -
     # The code of the untouched tree is compiled once for all.
     sys.dont_write_bytecode = False
     entered.start()
-    plugins = [probe, pytest_probe.make_plugin(probe, request), Waits(), Ends()]
+    plugins = [probe, pytest_probe.make_plugin(probe, lines), Waits(), Ends()]
     pytest.main(list(request["arguments"]), plugins=plugins)
 
 
@@ -206,21 +209,36 @@ def _is_shared(name: str) -> bool:
 class Gate:
     """Where a collector waits: each request passes it in a fork."""
 
-    def __init__(self, probe: pytest_probe.Probe, report_fd: int, folder: str, link: Link) -> None:
+    def __init__(
+        self,
+        probe: pytest_probe.Probe,
+        lines: pytest_probe.Lines,
+        report_fd: int,
+        folder: str,
+        link: Link,
+    ) -> None:
         self._probe = probe
+        self._lines = lines
         self._report_fd = report_fd
         self._folder = folder
         self._link = link
         self._shared = forks.Shared()
         self._reporter = Silent()
         self._request: dict[str, Any] = {}
+        self._modules: frozenset[str] = frozenset()
+        self._foreign: list[str] = []
 
-    def wait(self, session: Any, refused: str, ran: list[CodeType]) -> None:
+    def wait(self, session: Any, origin: str, refused: str, ran: list[CodeType]) -> None:
         """Returns in each fork, and nowhere else."""
         imported = None if refused else code_swap.Imported(os.getcwd(), ran)
         self._link.send({"refused": refused})
         if imported is None:
             os._exit(0)
+        self._foreign = pytest_probe.imported_from(origin, os.getcwd())
+        self._modules = frozenset(sys.modules)
+        for module in list(sys.modules.values()):
+            # A fork that has a traceback to tell finds the paths resolved.
+            self._lines.relative(getattr(module, "__file__", None) or "")
         gc.freeze()
         while True:
             order = self._link.hear()
@@ -277,7 +295,8 @@ class Gate:
 
     def end(self) -> None:
         """The end of a fork: what pytest does after its loop can't change an outcome."""
-        foreign = pytest_probe.imported_from(self._request["origin"], self._request["root"])
+        origin, root = self._request["origin"], self._request["root"]
+        foreign = [*self._foreign, *pytest_probe.imported_from(origin, root, self._modules)]
         self._reporter.send("end", exit=0, foreign=foreign)
         os._exit(0)
 

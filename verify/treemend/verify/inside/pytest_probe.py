@@ -46,10 +46,16 @@ class Reporter:
     def __init__(self, fd: int, nonce: str) -> None:
         self._fd = fd
         self._nonce = nonce
+        self._held = b""
+
+    def hold(self, event: str, **values: object) -> None:
+        """Send it with the next event, which follows at once: a write wakes the reader."""
+        line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
+        self._held += line.encode("utf-8", "backslashreplace")
 
     def send(self, event: str, **values: object) -> None:
-        line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
-        data = line.encode("utf-8", "backslashreplace")
+        self.hold(event, **values)
+        data, self._held = self._held, b""
         while data:
             data = data[os.write(self._fd, data) :]
 
@@ -253,7 +259,7 @@ class Probe:
     def pytest_collection_finish(self, session: Any) -> None:
         tests = list(dict.fromkeys(item.nodeid for item in session.items))
         lines = self._tracer.take()
-        self._reporter.send("collected", tests=tests, errors=self.errors, lines=lines)
+        self._reporter.hold("collected", tests=tests, errors=self.errors, lines=lines)
 
     def pytest_runtest_logstart(self, nodeid: str, location: object) -> None:
         self._phases = {"outcome": "passed", "duration": 0.0, "message": "", "frames": []}
@@ -277,7 +283,7 @@ class Probe:
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
             self._watch.count_hang(nodeid)
-        self._reporter.send("test", test=nodeid, lines=self._tracer.take(), **phases)
+        self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
 
     def finished(self, session: Any) -> None:
         """Stop the session when the request's gate says that the rest would tell nothing."""
@@ -324,18 +330,19 @@ def _cut(text: str) -> str:
 def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
     """The frames below the root from the call inwards, [[path, line, function]]."""
     found: list[list[object]] = []
-    for entry in excinfo.traceback:
-        path = lines.relative(str(entry.path))
+    traceback = excinfo.tb
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        path = lines.relative(code.co_filename)
         if path is not None:
-            found.append([path, entry.lineno + 1, entry.name])
+            found.append([path, traceback.tb_lineno, code.co_name])
+        traceback = traceback.tb_next
     return found[:5] + found[5:][-(FRAMES_MAX - 5) :] if len(found) > FRAMES_MAX else found
 
 
-def make_plugin(probe: Probe, request: dict[str, Any]) -> object:
+def make_plugin(probe: Probe, lines: Lines) -> object:
     """The hooks that need pytest itself, which must not be imported before the request is read."""
     import pytest
-
-    lines = Lines(request["root"])
 
     class Hooks:
         @pytest.hookimpl(hookwrapper=True)
@@ -352,14 +359,15 @@ def make_plugin(probe: Probe, request: dict[str, Any]) -> object:
     return Hooks()
 
 
-def imported_from(origin: str, root: str) -> list[str]:
-    """Modules loaded from the original tree though the copy lies elsewhere."""
+def imported_from(origin: str, root: str, known: frozenset[str] = frozenset()) -> list[str]:
+    """Modules loaded from the original tree though the copy lies elsewhere, but for those known before."""
     if os.path.realpath(origin) == os.path.realpath(root):
         return []
     prefix = os.path.realpath(origin).rstrip(os.sep) + os.sep
     here = os.path.realpath(root).rstrip(os.sep) + os.sep
     found = []
-    for name, module in sorted(sys.modules.items()):
+    for name in sorted(sys.modules.keys() - known):
+        module = sys.modules[name]
         path = os.path.realpath(getattr(module, "__file__", None) or "")
         outside = "site-packages" in path or path.startswith(here)
         if path.startswith(prefix) and not outside:
@@ -393,7 +401,7 @@ def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     started = time.perf_counter()
     probe = Probe(request, reporter, watcher)
     probe.begin()
-    plugins = [probe, make_plugin(probe, request)]
+    plugins = [probe, make_plugin(probe, Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
     foreign = imported_from(request["origin"], root)
     reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)
