@@ -54,17 +54,17 @@ class Evaluator:
 
     def patched(self, edits: Sequence[Edit]) -> Patched:
         """Apply edits to the untouched tree, in memory."""
-        files: dict[str, bytes] = {}
-        patch = b""
-        digests = []
-        for path in sorted({edit.path for edit in edits}):
-            source = self._sources[path]
-            mine = sorted((edit for edit in edits if edit.path == path), key=lambda edit: edit.start)
-            text = apply_edits(source.text, mine)
-            files[path] = source.encode(text)
-            patch += unified_diff(path, source.data, files[path])
-            digests.append(f"{path}:{self._digest_of(path).after(mine)}")
-        return Patched(files, patch, "\n".join(digests))
+        texts = self._texts(edits)
+        files = {path: self._sources[path].encode(text) for path, text in texts.items()}
+        patches = (unified_diff(path, self._sources[path].data, data) for path, data in files.items())
+        digests = (f"{path}:{self._digest_of(path).after(_of_file(path, edits))}" for path in texts)
+        return Patched(files, b"".join(patches), "\n".join(digests))
+
+    def _texts(self, edits: Sequence[Edit]) -> dict[str, str]:
+        return {
+            path: apply_edits(self._sources[path].text, _of_file(path, edits))
+            for path in sorted({edit.path for edit in edits})
+        }
 
     def untouched_digest(self, edits: Sequence[Edit]) -> str:
         """The digest that edits of these files give when they change nothing but form."""
@@ -132,8 +132,9 @@ class Evaluator:
         return tally(report, self.targets, self._baseline.regression)
 
     def _request(self, candidate: Candidate, regression: Sequence[str], gate: int | None) -> TestRequest:
+        texts = self._texts(candidate.edits)
         return TestRequest(
-            overlay=self.patched(candidate.edits).files,
+            overlay={path: self._sources[path].encode(text) for path, text in texts.items()},
             tests=(*self.targets, *regression),
             gate=gate,
             limits_s=self._limits_s,
@@ -150,6 +151,11 @@ class Evaluator:
             last = first + text.count("\n", edit.start, edit.end)
             lines |= {(edit.path, line) for line in range(first, last + 1)}
         return sorted(lines)
+
+
+def _of_file(path: str, edits: Sequence[Edit]) -> list[Edit]:
+    """The edits of one file, in order of their positions."""
+    return sorted((edit for edit in edits if edit.path == path), key=lambda edit: edit.start)
 
 
 def _hangs_last(targets: Sequence[str], observation: Observation) -> tuple[str, ...]:

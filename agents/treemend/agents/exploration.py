@@ -66,7 +66,7 @@ class Exploration:
         """Replay the recorded thoughts and rollouts into an empty tree."""
         store, run_id = self._context.store, self._context.id
         for candidate in store.candidates(run_id):
-            self._remember(candidate)
+            self._remember(candidate, self._evaluator.patched(candidate.edits).digest)
             feedback = self._evaluator.recorded_feedback(candidate)
             if feedback is not None:
                 self._progress[candidate.seq] = feedback
@@ -155,7 +155,7 @@ class Exploration:
             duplicate_of=duplicate_of,
         )
         self._context.store.add_candidate(self._context.id, candidate)
-        self._remember(candidate)
+        self._remember(candidate, patched.digest)
 
     async def evaluate(self, state: GraphState) -> None:
         """Judge the newest candidate; a duplicate inherits its verdict and runs nothing."""
@@ -265,11 +265,10 @@ class Exploration:
         self._tree = expand(self._tree, parent, opened, reserve_prior)
         self._thoughts.update((thought.seq, thought) for thought in thoughts)
 
-    def _remember(self, candidate: Candidate) -> None:
+    def _remember(self, candidate: Candidate, digest: str) -> None:
         self._candidates[candidate.seq] = candidate
         self._candidate_of[candidate.thought] = candidate.seq
         if candidate.duplicate_of is None:
-            digest = self._evaluator.patched(candidate.edits).digest
             self._digests.setdefault(digest, candidate.seq)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,18 +17,29 @@ BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
 
 
-class Listener:
-    """Turns the probe's events into results, and each test's limit into the sandbox's deadline."""
+Event = dict[str, Any]
 
-    def __init__(self, nonce: str, request: TestRequest) -> None:
+
+def ignore(event: Event) -> None:
+    """Nobody else listens."""
+
+
+class Listener:
+    """Turns the probe's events into results, and each test's limit into the sandbox's deadline.
+
+    What is no event of the probe's is handed to `others`.
+    """
+
+    def __init__(self, nonce: str, request: TestRequest, others: Callable[[Event], None] = ignore) -> None:
         self.nonce = nonce
+        self._others = others
         self._request = request
         self._buffer = b""
         self._running: str | None = None
         self._results: dict[str, TestResult] = {}
-        self._collected: dict[str, Any] | None = None
-        self._end: dict[str, Any] | None = None
-        self._no_pytest: dict[str, Any] | None = None
+        self._collected: Event | None = None
+        self._end: Event | None = None
+        self._no_pytest: Event | None = None
 
     def hear(self, chunk: bytes) -> float | None:
         deadline_s: float | None = None
@@ -40,7 +51,7 @@ class Listener:
                 deadline_s = self._take(event)
         return deadline_s
 
-    def _events(self, lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    def _events(self, lines: list[bytes]) -> Iterator[Event]:
         prefix = self.nonce.encode() + b" "
         for line in lines:
             if not line.startswith(prefix):
@@ -52,7 +63,7 @@ class Listener:
             if isinstance(event, dict):
                 yield event
 
-    def _take(self, event: dict[str, Any]) -> float:
+    def _take(self, event: Event) -> float:
         kind = event.get("event")
         if kind == "collected":
             self._collected = event
@@ -66,6 +77,8 @@ class Listener:
             self._end = event
         elif kind == "no-pytest":
             self._no_pytest = event
+        else:
+            self._others(event)
         return BETWEEN_TESTS_LIMIT_S
 
     def _limit(self, test: str) -> float:
@@ -122,7 +135,7 @@ def _ending(result: CommandResult) -> str:
     return "over its time limit"
 
 
-def _result(event: dict[str, Any]) -> TestResult:
+def _result(event: Event) -> TestResult:
     frames = tuple(
         Frame(path=str(path), line=int(line), function=str(function))
         for path, line, function in event.get("frames", ())
@@ -140,7 +153,7 @@ def _lines(raw: dict[str, Any]) -> Lines:
     return {sys.intern(str(path)): tuple(map(int, lines)) for path, lines in raw.items()}
 
 
-def _errors(collected: dict[str, Any] | None) -> dict[str, str]:
+def _errors(collected: Event | None) -> dict[str, str]:
     if collected is None:
         return {}
     return {str(error["id"]): str(error["message"]) for error in collected["errors"]}

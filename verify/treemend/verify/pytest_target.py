@@ -93,8 +93,9 @@ class PytestTarget:
 
     def probe_request(self, request: TestRequest, nonce: str) -> dict[str, Any]:
         """What the probe reads on its standard input."""
-        files = None
+        files, limits = None, dict(request.limits_s)
         if request.tests is not None:
+            limits = {test: limits[test] for test in request.tests if test in limits}
             files = list(dict.fromkeys(test.split("::")[0] for test in request.tests))
         return {
             "nonce": nonce,
@@ -103,7 +104,7 @@ class PytestTarget:
             "tests": None if request.tests is None else list(request.tests),
             "gate": request.gate,
             "limit_s": request.limit_s,
-            "limits": dict(request.limits_s),
+            "limits": limits,
             "coverage": request.coverage,
             "origin": str(self.repo),
         }

@@ -7,27 +7,29 @@ suite whose outcomes differ here, that writes to its tree, or whose dependencies
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from treemend.verify.probe_events import Listener
+from treemend.store.records import TestOutcome
+from treemend.verify.probe_events import Event, Listener
 from treemend.verify.pytest_runner import PytestRunner
 from treemend.verify.pytest_target import PytestTarget
 from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.sandbox import CommandResult
 
 SETTLED = CommandResult(exit_code=0, ended_by="exit", stdout=b"", stderr=b"", wall_s=0.0)
+IDLE_LIMIT_S = 3600.0
+"""The most that a warm process waits for its next request."""
 
 
 @dataclass
 class _Session:
     """One living server: how to write to it, and what it is answering."""
 
+    load_plugins: bool
     task: asyncio.Task[CommandResult] | None = None
     write: Callable[[bytes], None] | None = None
     answer: Answer | None = None
@@ -36,78 +38,112 @@ class _Session:
         return None if self.answer is None else self.answer.hear(chunk)
 
 
-@dataclass
 class Answer:
     """A request under way: its events, and the word that the fork is gone."""
 
-    listener: Listener
-    done: asyncio.Future[dict[str, Any]]
-    loaded: tuple[str, ...] = ()
-    _buffer: bytes = b""
+    def __init__(self, nonce: str, request: TestRequest) -> None:
+        self.listener = Listener(nonce, request, self._take)
+        self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self.loaded: tuple[str, ...] = ()
+        self.reason = ""
 
     def hear(self, chunk: bytes) -> float | None:
         deadline_s = self.listener.hear(chunk)
-        self._buffer += chunk
-        *lines, self._buffer = self._buffer.split(b"\n")
-        prefix = self.listener.nonce.encode() + b" "
-        for line in lines:
-            if line.startswith(prefix):
-                with suppress(ValueError, KeyError, TypeError, RecursionError):
-                    self._take(json.loads(line[len(prefix) :]))
-        return deadline_s
+        return IDLE_LIMIT_S if self.done.done() else deadline_s
 
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["event"] == "loaded":
+    def _take(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "loaded":
             self.loaded = tuple(map(str, event["modules"]))
-        if event["event"] in ("done", "unsafe") and not self.done.done():
+        elif kind in ("unswappable", "refused"):
+            self.reason = str(event["reason"])
+        elif kind in ("done", "unsafe") and not self.done.done():
             self.done.set_result(event)
+
+
+@dataclass
+class Served:
+    """How many requests were answered on each path, and why not on the fastest, the last reason first."""
+
+    swapped: int = 0
+    afresh: int = 0
+    cold: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class WarmRunner:
     """Runs requests in forks of a warm process, and on the cold runner where that isn't the same.
 
+    A change of function bodies alone is swapped into a process that has collected the tests already;
+    `afresh_because` says why no change is any more, "" while they are. Any other is imported afresh.
     `cold_because` says why it gave up being warm, "" while it has not. `close` ends the process.
     """
 
     target: PytestTarget
     cold: PytestRunner
     cold_because: str = ""
+    afresh_because: str = ""
+    served: Served = field(default_factory=Served)
     _session: _Session | None = None
     _preload: tuple[str, ...] = ()
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, request: TestRequest) -> TestReport:
-        if self.cold_because or request.coverage or request.hash_seed or request.tests is None:
-            return await self.cold.run(request)
-        async with self._turn:
-            report = await self._run_warm(request)
-        return await self.cold.run(request) if report is None else report
+        """Run it in the fastest way that is valid for what it changes."""
+        return await self._run(request, swap=not self.afresh_because)
 
-    async def _run_warm(self, request: TestRequest) -> TestReport | None:
+    async def run_afresh(self, request: TestRequest) -> TestReport:
+        """Run it in a fork that imports everything itself."""
+        return await self._run(request, swap=False)
+
+    async def _run(self, request: TestRequest, *, swap: bool) -> TestReport:
+        report = None
+        if not (self.cold_because or request.coverage or request.hash_seed or request.tests is None):
+            async with self._turn:
+                report = await self._run_warm(request, swap=swap)
+        if report is None:
+            self.served.cold += 1
+            report = await self.cold.run(request)
+        return report
+
+    async def _run_warm(self, request: TestRequest, *, swap: bool) -> TestReport | None:
         """The report, None where only a cold run can tell."""
         started = asyncio.get_running_loop().time()
         session = await self._opened(request)
-        listener = Listener(secrets.token_hex(16), request)
-        answer = Answer(listener, asyncio.get_running_loop().create_future())
+        answer = Answer(secrets.token_hex(16), request)
         session.answer = answer
         assert session.write is not None and session.task is not None
-        session.write(self._line(request, listener.nonce))
+        session.write(self._message(request, answer.listener.nonce, swap=swap))
         waiting: set[asyncio.Future[Any]] = {session.task, answer.done}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done.done():
-            return self._after_death(await self._ended(session), listener, started)
-        event = answer.done.result()
+            return self._after_death(await self._ended(session), answer.listener, started)
         session.answer = None
+        result = await self._settled(answer)
+        if result is None:
+            return None
+        return answer.listener.report(replace(result, wall_s=asyncio.get_running_loop().time() - started))
+
+    async def _settled(self, answer: Answer) -> CommandResult | None:
+        """How the fork ended, None where it is not to be believed."""
+        event = answer.done.result()
         self._preload = tuple(dict.fromkeys((*self._preload, *answer.loaded)))
         if event["event"] == "unsafe":
             await self.give_up(str(event["message"]))
-            return None
-        if event["changed"]:
+        elif event["changed"]:
             await self.give_up(f"the suite writes to its tree ({event['changed'][0]})")
-            return None
-        result = replace(SETTLED, wall_s=asyncio.get_running_loop().time() - started)
-        return listener.report(result)
+        elif not event["lost"]:
+            self._count(answer, swapped=bool(event["swapped"]))
+            return replace(SETTLED, ended_by="deadline") if event["killed"] else SETTLED
+        return None
+
+    def _count(self, answer: Answer, *, swapped: bool) -> None:
+        self.served.swapped += swapped
+        self.served.afresh += not swapped
+        if not swapped:
+            reason = answer.reason or "asked for"
+            self.served.reasons[reason] = self.served.reasons.get(reason, 0) + 1
 
     def _after_death(self, result: CommandResult, listener: Listener, started: float) -> TestReport | None:
         """A fork that hung took the server with it, which is its verdict; any other death is a riddle."""
@@ -117,15 +153,21 @@ class WarmRunner:
         self.cold_because = "the warm process ended by itself"
         return None
 
-    def _line(self, request: TestRequest, nonce: str) -> bytes:
-        asked = self.target.probe_request(request, nonce)
-        overlay = {path: base64.b64encode(data).decode() for path, data in request.overlay.items()}
-        preload = list(self._preload)
-        return json.dumps({**asked, "overlay": overlay, "preload": preload}).encode() + b"\n"
+    def _message(self, request: TestRequest, nonce: str, *, swap: bool) -> bytes:
+        """The request as a line, and behind it the contents of the overlay."""
+        asked = {
+            **self.target.probe_request(request, nonce),
+            "overlay": [(path, len(data)) for path, data in request.overlay.items()],
+            "preload": self._preload,
+            "swap": swap,
+        }
+        return b"".join((json.dumps(asked).encode(), b"\n", *request.overlay.values()))
 
     async def _opened(self, request: TestRequest) -> _Session:
+        if self._session is not None and self._session.load_plugins != request.load_plugins:
+            await self.close()
         if self._session is None or (self._session.task is not None and self._session.task.done()):
-            session = _Session()
+            session = _Session(request.load_plugins)
 
             def keep(write: Callable[[bytes], None]) -> None:
                 session.write = write
@@ -164,11 +206,17 @@ class WarmRunner:
 async def check_agreement(
     runner: WarmRunner, report: TestReport, tests: Sequence[str], load_plugins: bool
 ) -> None:
-    """Compare the warm runner with a cold report, twice: before and after it has loaded the dependencies.
-    Where the outcomes differ, it is cold from then on."""
+    """Compare the warm runner with a cold report on each of its paths: imported afresh before and after it
+    has loaded the dependencies, and after collecting once. It gives up the paths where outcomes differ."""
     expected = {test: report.results[test].outcome for test in tests}
+    request = TestRequest(tests=tuple(tests), load_plugins=load_plugins)
     for _ in range(2):
-        warm = await runner.run(TestRequest(tests=tuple(tests), load_plugins=load_plugins))
-        seen = {test: result.outcome for test, result in warm.results.items()}
-        if not runner.cold_because and seen != expected:
+        afresh = await runner.run_afresh(request)
+        if not runner.cold_because and _outcomes(afresh) != expected:
             await runner.give_up("the outcomes in a warm process differ from those in a cold one")
+    if not runner.cold_because and _outcomes(await runner.run(request)) != expected:
+        runner.afresh_because = "the outcomes after collecting once differ from those in a cold process"
+
+
+def _outcomes(report: TestReport) -> dict[str, TestOutcome]:
+    return {test: result.outcome for test, result in report.results.items()}

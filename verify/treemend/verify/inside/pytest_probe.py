@@ -20,11 +20,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType, FrameType
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Watcher(Protocol):
+        def set(self, seconds: float) -> None: ...
+
 
 FRAMES_MAX = 40
 MESSAGE_CHARS_MAX = 4000
 ALARM_REPEAT_S = 0.2
+HARD_AFTER_S = 1.0
+"""From the soft limit of a test to the hard one; less than the sandbox waits."""
+BETWEEN_TESTS_S = 50.0
 AFTER_HANGS_S = (float("inf"), 2.0, 2.0, 1.0)
 """The most a test gets after so many others of its file hung."""
 
@@ -39,10 +46,16 @@ class Reporter:
     def __init__(self, fd: int, nonce: str) -> None:
         self._fd = fd
         self._nonce = nonce
+        self._held = b""
+
+    def hold(self, event: str, **values: object) -> None:
+        """Send it with the next event, which follows at once: a write wakes the reader."""
+        line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
+        self._held += line.encode("utf-8", "backslashreplace")
 
     def send(self, event: str, **values: object) -> None:
-        line = f"{self._nonce} {json.dumps(dict(values, event=event))}\n"
-        data = line.encode("utf-8", "backslashreplace")
+        self.hold(event, **values)
+        data, self._held = self._held, b""
         while data:
             data = data[os.write(self._fd, data) :]
 
@@ -147,15 +160,24 @@ def make_tracer(wanted: bool, root: str) -> NoTracer | SetTraceTracer | Monitori
     return MonitoringTracer(root) if hasattr(sys, "monitoring") else SetTraceTracer(root)
 
 
+class NoWatcher:
+    """Nobody nearby kills this process when it hangs; the one who started it does."""
+
+    def set(self, seconds: float) -> None:
+        pass
+
+
 class Stopwatch:
     """The soft limit of a test: an alarm that raises Overrun in it, again and again.
 
-    The parent holds the hard limit; it kills the process when this one is swallowed. Where a test of a
+    The parent holds the hard limit, which the watcher is told; it kills the process when this one is
+    swallowed. Where a test of a
     file hung, the file's other tests are likely to hang too and get less, unless they have limits of
     their own.
     """
 
-    def __init__(self, limits: dict[str, float], default_s: float) -> None:
+    def __init__(self, limits: dict[str, float], default_s: float, watcher: Watcher) -> None:
+        self._watcher = watcher
         self._limits = limits
         self._default_s = default_s
         self._running = False
@@ -166,7 +188,9 @@ class Stopwatch:
     def start(self, test: str) -> None:
         self.overran = False
         self._running = True
-        signal.setitimer(signal.ITIMER_REAL, self._limit(test), ALARM_REPEAT_S)
+        limit_s = self._limit(test)
+        self._watcher.set(limit_s + HARD_AFTER_S)
+        signal.setitimer(signal.ITIMER_REAL, limit_s, ALARM_REPEAT_S)
 
     def _limit(self, test: str) -> float:
         limit = self._limits.get(test)
@@ -182,6 +206,7 @@ class Stopwatch:
     def stop(self) -> None:
         self._running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
+        self._watcher.set(BETWEEN_TESTS_S)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         if self._running:
@@ -192,12 +217,16 @@ class Stopwatch:
 class Probe:
     """The pytest plugin: chooses and orders the tests, and reports each."""
 
-    def __init__(self, request: dict[str, Any], reporter: Reporter) -> None:
+    def __init__(self, request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
+        self.take(request, reporter, watcher)
+        self.errors: list[dict[str, str]] = []
+
+    def take(self, request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
+        """Serve this request from now on."""
         self._request = request
         self._reporter = reporter
         self._tracer = make_tracer(request["coverage"], request["root"])
-        self._watch = Stopwatch(request["limits"], request["limit_s"])
-        self._errors: list[dict[str, str]] = []
+        self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
         self._position = 0
@@ -217,7 +246,7 @@ class Probe:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self._errors.append({"id": report.nodeid, "message": _cut(str(report.longrepr))})
+            self.errors.append({"id": report.nodeid, "message": _cut(str(report.longrepr))})
 
     def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
         wanted = self._request["tests"]
@@ -230,7 +259,7 @@ class Probe:
     def pytest_collection_finish(self, session: Any) -> None:
         tests = list(dict.fromkeys(item.nodeid for item in session.items))
         lines = self._tracer.take()
-        self._reporter.send("collected", tests=tests, errors=self._errors, lines=lines)
+        self._reporter.hold("collected", tests=tests, errors=self.errors, lines=lines)
 
     def pytest_runtest_logstart(self, nodeid: str, location: object) -> None:
         self._phases = {"outcome": "passed", "duration": 0.0, "message": "", "frames": []}
@@ -254,7 +283,7 @@ class Probe:
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
             self._watch.count_hang(nodeid)
-        self._reporter.send("test", test=nodeid, lines=self._tracer.take(), **phases)
+        self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
 
     def finished(self, session: Any) -> None:
         """Stop the session when the request's gate says that the rest would tell nothing."""
@@ -301,18 +330,19 @@ def _cut(text: str) -> str:
 def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
     """The frames below the root from the call inwards, [[path, line, function]]."""
     found: list[list[object]] = []
-    for entry in excinfo.traceback:
-        path = lines.relative(str(entry.path))
+    traceback = excinfo.tb
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        path = lines.relative(code.co_filename)
         if path is not None:
-            found.append([path, entry.lineno + 1, entry.name])
+            found.append([path, traceback.tb_lineno, code.co_name])
+        traceback = traceback.tb_next
     return found[:5] + found[5:][-(FRAMES_MAX - 5) :] if len(found) > FRAMES_MAX else found
 
 
-def make_plugin(probe: Probe, request: dict[str, Any]) -> object:
+def make_plugin(probe: Probe, lines: Lines) -> object:
     """The hooks that need pytest itself, which must not be imported before the request is read."""
     import pytest
-
-    lines = Lines(request["root"])
 
     class Hooks:
         @pytest.hookimpl(hookwrapper=True)
@@ -329,14 +359,15 @@ def make_plugin(probe: Probe, request: dict[str, Any]) -> object:
     return Hooks()
 
 
-def _imported_from(origin: str, root: str) -> list[str]:
-    """Modules loaded from the original tree though the copy lies elsewhere."""
+def imported_from(origin: str, root: str, known: frozenset[str] = frozenset()) -> list[str]:
+    """Modules loaded from the original tree though the copy lies elsewhere, but for those known before."""
     if os.path.realpath(origin) == os.path.realpath(root):
         return []
     prefix = os.path.realpath(origin).rstrip(os.sep) + os.sep
     here = os.path.realpath(root).rstrip(os.sep) + os.sep
     found = []
-    for name, module in sorted(sys.modules.items()):
+    for name in sorted(sys.modules.keys() - known):
+        module = sys.modules[name]
         path = os.path.realpath(getattr(module, "__file__", None) or "")
         outside = "site-packages" in path or path.startswith(here)
         if path.startswith(prefix) and not outside:
@@ -355,11 +386,11 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    run(request, Reporter(report_fd(), request["nonce"]))
+    run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
     return 0
 
 
-def run(request: dict[str, Any], reporter: Reporter) -> None:
+def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     """Run the tests that a request asks for, in this process."""
     root = request["root"] = os.getcwd()
     try:
@@ -368,16 +399,12 @@ def run(request: dict[str, Any], reporter: Reporter) -> None:
         reporter.send("no-pytest", message=str(error), python=sys.executable)
         return
     started = time.perf_counter()
-    probe = Probe(request, reporter)
+    probe = Probe(request, reporter, watcher)
     probe.begin()
-    plugins = [probe, make_plugin(probe, request)]
+    plugins = [probe, make_plugin(probe, Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
-    reporter.send(
-        "end",
-        exit=int(code),
-        seconds=time.perf_counter() - started,
-        foreign=_imported_from(request["origin"], root),
-    )
+    foreign = imported_from(request["origin"], root)
+    reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)
 
 
 if __name__ == "__main__":
