@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TextIO
 
 from treemend.agents.plain_text import one_line
 from treemend.agents.progress import CandidateTried, Event, Noted, PhaseEnded, PhaseStarted
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+Detail = Literal["quiet", "usual", "verbose"]
 RECENT_MAX = 6
 LINE_EVERY_CANDIDATES = 25
 
@@ -34,7 +35,7 @@ class Screen(Protocol):
     def show(self, event: Event) -> None: ...
 
 
-def make_screen(task: Task, stream: TextIO = sys.stderr) -> Screen:
+def make_screen(task: Task, detail: Detail = "usual", stream: TextIO = sys.stderr) -> Screen:
     """The live view where the stream is a terminal, else lines."""
     return LiveScreen(task, stream) if stream.isatty() else LineScreen(task, stream)
 
