@@ -233,7 +233,8 @@ def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
     if wanted.output is not None:
         make_output(wanted.output)
     try:
-        with make_screen(run.task, wanted.detail) as screen:
+        spent_s = sum(spend.wall_s for spend in store.spend(run.id))
+        with make_screen(run.task, wanted.detail, spent_s=spent_s) as screen:
             ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)

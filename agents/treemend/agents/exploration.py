@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from treemend.agents.evaluation import Evaluator, inherited
 from treemend.agents.policy import Policy
-from treemend.agents.progress import CandidateTried
+from treemend.agents.progress import CandidateStarted, CandidateTried
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GraphState
 from treemend.search.budget import spent
@@ -154,6 +154,8 @@ class Exploration:
             return
         if candidate.duplicate_of is None:
             place = self._thoughts[candidate.thought].place
+            path, tests_run = self._path(candidate.thought), self._context.tests_run
+            self._context.listener(CandidateStarted(candidate.seq, path, tests_run))
             verdict = await self._evaluator.evaluate(candidate, place)
         else:
             verdict = inherited(candidate, self._verdicts, len(self._evaluator.targets))
@@ -207,6 +209,7 @@ class Exploration:
             path=self._path(candidate.thought),
             verdict=verdict,
             executed=self._executed,
+            thoughts=len(self._thoughts),
             tests_run=self._context.tests_run,
             inherited=candidate.duplicate_of is not None,
             elapsed_s=self._context.elapsed_s(),

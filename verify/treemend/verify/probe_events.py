@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,11 +17,22 @@ BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
 
 
-class Listener:
-    """Turns the probe's events into results, and each test's limit into the sandbox's deadline."""
+Progress = Callable[[int, int], None]
 
-    def __init__(self, nonce: str, request: TestRequest) -> None:
+
+def no_progress(done: int, total: int) -> None:
+    """Nobody follows how many of the tests have run."""
+
+
+class Listener:
+    """Turns the probe's events into results, and each test's limit into the sandbox's deadline.
+
+    `progress` is told how many of how many tests have run, each time one has.
+    """
+
+    def __init__(self, nonce: str, request: TestRequest, progress: Progress = no_progress) -> None:
         self.nonce = nonce
+        self._progress = progress
         self._request = request
         self._buffer = b""
         self._running: str | None = None
@@ -62,11 +73,16 @@ class Listener:
         elif kind == "test":
             self._running = None
             self._results.setdefault(str(event["test"]), _result(event))
+            self._progress(len(self._results), self._total())
         elif kind == "end":
             self._end = event
         elif kind == "no-pytest":
             self._no_pytest = event
         return BETWEEN_TESTS_LIMIT_S
+
+    def _total(self) -> int:
+        tests = (self._collected or {}).get("tests")
+        return len(tests) if isinstance(tests, list) else len(self._results)
 
     def _limit(self, test: str) -> float:
         return self._request.limits_s.get(test, self._request.limit_s)
