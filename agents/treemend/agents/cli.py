@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from treemend.store.records import Run, Task
 
 INTERRUPTED = 130
-TEXT_ENDINGS = (".md", ".txt", ".rst", ".log")
 
 app = typer.Typer(
     name="treemend",
@@ -84,15 +83,16 @@ def fix(
     The diff goes to standard output and nothing else does, progress to standard error.
     """
     from treemend.agents.intake import make_task
+    from treemend.agents.reading import read_bytes, read_issue, read_text
     from treemend.store.records import Budget
 
     wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
     task = make_task(
         repo,
-        issue=_text_or_file(issue),
+        issue=read_issue(issue),
         failing_tests=failing_test or (),
-        trace=_read(trace) if trace else "",
-        junit=_read_bytes(junit) if junit else b"",
+        trace=read_text(trace) if trace else "",
+        junit=read_bytes(junit) if junit else b"",
         only=only or (),
         test_command=test_cmd,
         python=python,
@@ -188,6 +188,8 @@ def show(
     result = result_of(opened, opened.get_run(RunId(run)))
     if patch:
         print_patch(result.patch)
+        if not result.patch:
+            print(f"Run {result.run} has no patch: {result.reason}.", file=sys.stderr)
     else:
         print_receipt(result.receipt, as_json=json)
 
@@ -264,43 +266,6 @@ def _apply(task: Task, result: RepairResult) -> None:
     from treemend.tools.patches import apply_patch_to_checkout
 
     apply_patch_to_checkout(Path(task.repo), result.patch)
-
-
-def _text_or_file(value: str) -> str:
-    """The issue's text: from standard input, from the file of this name, or the value itself."""
-    from treemend.store.errors import UsageError
-
-    if value == "-" or _is_file(value):
-        return _read(value)
-    if len(value.split()) == 1 and value.endswith(TEXT_ENDINGS):
-        raise UsageError(
-            f"There is no file {value}.", mend="Give the issue as text, or the path of a file that holds it."
-        )
-    return value
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return bool(value) and Path(value).is_file()
-    except (OSError, ValueError):
-        # Longer than a file's name can be: a text.
-        return False
-
-
-def _read(name: str) -> str:
-    data = sys.stdin.buffer.read() if name == "-" else _read_bytes(Path(name))
-    return data.decode("utf-8", "replace")
-
-
-def _read_bytes(path: Path) -> bytes:
-    from treemend.store.errors import UsageError
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} can't be read: {error.strerror}.", mend="Give the path of a readable file."
-        ) from error
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from treemend.agents.evaluation import Evaluator
-from treemend.agents.exploration import Exploration
+from treemend.agents.exploration import EXHAUSTED, Exploration
 from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
@@ -44,6 +44,10 @@ from treemend.verify.warm_runner import check_agreement
 MakePolicy = Callable[[Plan], Policy]
 NOT_REPRODUCED = "not reproduced"
 TRYING = "trying changes"
+NOTHING_TO_CHANGE = (
+    "no line that may be patched runs in the failing tests "
+    "(tests and what configures them never are, nor what --only leaves out)"
+)
 COMPARED_MAX = 50
 
 
@@ -214,9 +218,11 @@ class Steps:
 
 
 def _why_ended(ended: str, executed: int) -> str:
+    if ended == EXHAUSTED and not executed:
+        return NOTHING_TO_CHANGE
     limits = {
         "time": "the time was spent (more with --time)",
         "candidates": "the number of candidates was reached (more with --candidates)",
-        "nothing left to try": "every change that the policy could think of was tried",
+        EXHAUSTED: "every change that the policy could think of was tried",
     }
     return f"none of {counted(executed, 'candidate')} is plausible; {limits.get(ended, ended)}"
