@@ -147,6 +147,11 @@ class TestLive:
         assert "6 thoughts · 2 candidates · 2.5 candidates/s · 27 tests" in text
         assert "best so far: #2 1 of 2 target tests pass  Use `1`." in text
 
+    def test_what_is_not_known_yet_is_not_said(self) -> None:
+        assert "best so far" not in seen(PhaseStarted("search"))
+        text = seen(PhaseStarted("search"), tried(1, "Use `>`."))
+        assert "best so far: none makes a failing test pass" in text
+
     def test_after_the_first_plausible_one_it_says_why_it_goes_on(self) -> None:
         text = seen(PhaseStarted("search"), tried(3, "Use `>`.", passed=2), tried(5, "Use `<`."))
         assert "best so far: #3 plausible" in text
@@ -252,4 +257,5 @@ def test_which_screen_is_made() -> None:
     ],
 )
 def test_what_is_left_of_a_budget(budget: Budget, words: str) -> None:
-    assert left_words(budget, 5.0, 10, None) == words
+    assert left_words(budget, 5.0, 10) == words
+    assert left_words(budget, 5.0) == " · ".join(w for w in words.split(" · ") if "candidates" not in w)

@@ -140,9 +140,8 @@ class LiveScreen:
         rows += [_cut(Text(f"  {one_line(note)}", style="yellow")) for note in tuple(self._notes)]
         room = self._console.height - len(rows) - LINES_AROUND_TREE
         rows += ["", *self._tree_rows(min(TREE_LINES_MAX, max(TREE_LINES_MIN, room)))]
-        executed = 0
+        executed = self._recent[-1].executed if self._recent else None
         if self._recent:
-            executed = self._recent[-1].executed
             rows.append(_cut(Text(f"  {counts_words(self._recent[-1])}")))
         if self._best is not None:
             rows.append(_best_line(self._best))
@@ -210,6 +209,8 @@ def _candidate_line(event: Tried) -> Text:
 
 
 def _best_line(event: CandidateTried) -> Text:
+    if not event.verdict.reward:
+        return _cut(Text("  best so far: none makes a failing test pass", style="dim"))
     _, style = _mark(event.verdict)
     words = f"#{event.verdict.candidate} {outcome_words(event.verdict)}"
     return _cut(Text.assemble("  best so far: ", (words, style), f"  {change(event)}"))

@@ -63,18 +63,21 @@ def counts_words(event: CandidateTried) -> str:
     )
 
 
-def left_words(budget: Budget, elapsed_s: float, executed: int, first_plausible: int | None) -> str:
+def left_words(
+    budget: Budget, elapsed_s: float, executed: int | None = None, first_plausible: int | None = None
+) -> str:
     """The time that a run took so far, and what is left of its limits.
 
-    `first_plausible` is how many candidates had been executed when the first plausible one was found.
+    `executed` are the candidates of the run so far, None where that isn't known yet; `first_plausible`
+    are those that had been executed when the first plausible one was found.
     """
     words = [f"{elapsed_s:.0f} s"]
     if budget.time_s is not None:
         left_s = budget.time_s - elapsed_s
         words.append(f"{left_s:.0f} s left" if left_s > 0 else "its time is up")
-    if budget.candidates is not None:
+    if budget.candidates is not None and executed is not None:
         words.append(f"{counted(max(0, budget.candidates - executed), 'candidate')} left")
-    if first_plausible is not None:
+    if first_plausible is not None and executed is not None:
         more = max(0, first_plausible + budget.after - executed)
         words.append(f"{more} more to find a better one")
     return " · ".join(words)
