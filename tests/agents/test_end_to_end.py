@@ -79,6 +79,16 @@ def test_a_bug_two_calls_away_is_found_in_its_own_file(treemend: Treemend, examp
     assert [(t["before"], t["after"]) for t in targets] == [("failed", "passed")]
 
 
+def test_two_bugs_in_two_files_are_mended_together(treemend: Treemend, examples: Path) -> None:
+    repo = examples / "two-edits"
+    result = treemend("fix", "--repo", str(repo), "--after", "0", "--candidates", "300", "--json")
+    receipt = receipt_of(result)
+    assert result.returncode == 0
+    assert "stored - reserved" in str(receipt["patch"])
+    assert "reserved += wanted" in str(receipt["patch"])
+    assert "shop/stock.py" in str(receipt["thought"]) and "shop/orders.py" in str(receipt["thought"])
+
+
 def test_what_is_out_of_reach_is_said_plainly(treemend: Treemend, examples: Path) -> None:
     result = treemend("fix", "--repo", str(examples / "out-of-reach"), "--candidates", "20")
     assert result.returncode == 4

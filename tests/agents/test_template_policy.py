@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from treemend.agents.policy import Idea
+from collections.abc import Mapping
+
+from treemend.agents.feedback import Feedback
+from treemend.agents.planning import Plan
+from treemend.agents.policy import Idea, Parent
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.tools.edits import apply_edits
-from treemend.tools.syntax import parse_module
+from treemend.tools.syntax import Module, parse_module
+from treemend.verify.spectra import Line
 
 CODE = """\
 def first(a, b):
@@ -16,17 +21,22 @@ def second(a, b):
     return a - b
 """
 MODULES = {"code.py": parse_module("code.py", CODE)}
+NOTHING_SEEN = Feedback(passed=frozenset(), failures={})
+
+
+def plan(modules: Mapping[str, Module], suspicion: Mapping[Line, float]) -> Plan:
+    return Plan({}, modules, {}, NOTHING_SEEN, lambda failing: suspicion)
 
 
 def policy(suspicion: dict[tuple[str, int], float], seed: int = 0) -> TemplatePolicy:
-    return TemplatePolicy(MODULES, suspicion, seed)
+    return TemplatePolicy(plan(MODULES, suspicion), seed)
 
 
 async def all_ideas(one: TemplatePolicy, parent: str = "") -> list[Idea]:
     ideas: list[Idea] = []
     reserve = 1.0
     while reserve:
-        proposal = await one.propose(parent, len(ideas), 3)
+        proposal = await one.propose(Parent(key=parent), len(ideas), 3)
         ideas += proposal.ideas
         reserve = proposal.reserve_prior
     return ideas
@@ -52,7 +62,7 @@ async def test_the_more_suspicious_place_comes_first_for_the_same_template() -> 
     modules = {"code.py": parse_module("code.py", code)}
     for leading in (2, 6):
         suspicion = {("code.py", 2): 0.5, ("code.py", 6): 0.5, ("code.py", leading): 1.0}
-        faults = await all_ideas(TemplatePolicy(modules, suspicion, 0))
+        faults = await all_ideas(TemplatePolicy(plan(modules, suspicion), 0))
         operands = [fault for fault in faults if "operand" in fault.text]
         assert operands[0].place is not None
         assert operands[0].place.line == leading
@@ -61,7 +71,7 @@ async def test_the_more_suspicious_place_comes_first_for_the_same_template() -> 
 async def test_the_reserve_is_the_prior_of_the_next_idea() -> None:
     one = policy({("code.py", 2): 1.0})
     faults = await all_ideas(one)
-    proposal = await one.propose("", 3, 3)
+    proposal = await one.propose(Parent(), 3, 3)
     assert proposal.reserve_prior == faults[6].prior
 
 

@@ -1,4 +1,4 @@
-"""Best-of-n follows the priors alone; every strategy of the records has its function."""
+"""Best-of-n follows the priors alone, linear one line of thought; each strategy has its function."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from treemend.search.selection import Evaluate, Expand
-from treemend.search.strategies import STRATEGIES, best_of_n
-from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree
+from treemend.search.strategies import STRATEGIES, best_of_n, linear
+from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree, reopen
 from treemend.store.records import Strategy
 
 if TYPE_CHECKING:
@@ -78,6 +78,22 @@ def test_a_product_that_underflows_is_still_tried() -> None:
     tree = expand(new_tree(), 0, [place(1e-200)], 0.0)
     assert best_of_n(expand(tree, 1, [change(1e-200)], 0.0)) == Evaluate(2)
     assert best_of_n(expand(tree, 1, [place(1e-200)], 0.0)) == Expand(2)
+
+
+def test_linear_follows_a_thought_to_its_end_before_the_next() -> None:
+    tree = expand(new_tree(), 0, [place(0.5), place(0.4)], 0.1)
+    assert linear(tree) == Expand(1)
+    tree = expand(tree, 1, [change(0.5), change(0.1)], 0.4)
+    assert linear(tree) == Evaluate(3)
+    tree = reopen(backpropagate(tree, 3, 0.2), 3)
+    assert linear(tree) == Expand(3), "what made progress is thought on from"
+    tree = expand(tree, 3, [change(0.9)], 0.0)
+    tree = backpropagate(tree, 5, 0.0)
+    assert linear(tree) == Evaluate(4)
+    tree = backpropagate(tree, 4, 0.0)
+    assert linear(tree) == Expand(1)
+    tree = expand(tree, 1, [], 0.0)
+    assert linear(tree) == Expand(2)
 
 
 @pytest.mark.parametrize("strategy", typing.get_args(Strategy))

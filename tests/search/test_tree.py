@@ -18,6 +18,7 @@ from treemend.search.tree import (
     expand,
     new_tree,
     path,
+    reopen,
 )
 
 
@@ -57,6 +58,10 @@ class AnyOperations(RuleBasedStateMachine):
     def evaluable(self) -> list[int]:
         return [node.seq for node in self.tree.nodes if node.has_edit and not node.evaluated]
 
+    def closed(self) -> list[int]:
+        """Evaluated nodes that nothing was opened below and nothing is held back."""
+        return [n.seq for n in self.tree.nodes if n.evaluated and not n.children and not n.reserve_prior]
+
     @precondition(lambda self: self.expandable())
     @rule(data=st.data())
     def expand(self, data: st.DataObject) -> None:
@@ -79,6 +84,15 @@ class AnyOperations(RuleBasedStateMachine):
         self.tree = backpropagate(before, node, reward)
         self.rewards[node] = reward
         assert len(self.tree.nodes) == len(before.nodes)
+        self.check_untouched(before, node)
+
+    @precondition(lambda self: self.closed())
+    @rule(data=st.data())
+    def reopen(self, data: st.DataObject) -> None:
+        node = data.draw(st.sampled_from(self.closed()))
+        before = self.tree
+        self.tree = reopen(before, node)
+        assert not self.tree.root.exhausted
         self.check_untouched(before, node)
 
     @precondition(lambda self: not self.expandable() and not self.evaluable())
@@ -225,3 +239,21 @@ def test_only_an_edit_gets_a_reward_and_only_once() -> None:
         backpropagate(tree, 1, 0.5)
     with pytest.raises(ValueError, match="awaits"):
         backpropagate(backpropagate(tree, 3, 0.5), 3, 0.5)
+
+
+def test_a_result_that_leads_on_is_expanded_though_all_else_was_tried() -> None:
+    tree = two_levels()
+    for node in (3, 4):
+        tree = backpropagate(tree, node, 0.25)
+    assert tree.nodes[1].exhausted
+    tree = reopen(tree, 4)
+    assert not tree.nodes[1].exhausted
+    tree = expand(tree, 4, [CHANGE], 0.0)
+    assert tree.nodes[5].parent == 4
+    assert path(tree, 5) == (0, 1, 4, 5)
+
+
+@pytest.mark.parametrize("node", [0, 1, 3])
+def test_only_an_evaluated_leaf_is_reopened(node: int) -> None:
+    with pytest.raises(ValueError, match="can't be reopened"):
+        reopen(two_levels(), node)

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import REPORT, RunContext, executions_of
 from treemend.search.reward import reward
 from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, TestOutcome, Verdict
 from treemend.tools.edits import apply_edits
+from treemend.tools.module_digest import ModuleDigest
 from treemend.tools.patches import unified_diff
 from treemend.tools.source import NotEditable, SourceFile
-from treemend.tools.syntax import syntax_digest
 from treemend.verify.baseline import limits_by_test
 from treemend.verify.judgement import Tally, covering, tally
 from treemend.verify.runner import TestReport, TestRequest
@@ -37,7 +38,7 @@ class Evaluator:
     ) -> None:
         self._context = context
         self._sources = sources
-        self._untouched: dict[str, str] = {}
+        self._digests: dict[str, ModuleDigest] = {}
         self._baseline = observation.baseline
         self._targets = _hangs_last(self._baseline.targets, observation)
         self._lines = {test: result.lines for test, result in observation.traced.results.items()}
@@ -58,39 +59,58 @@ class Evaluator:
         digests = []
         for path in sorted({edit.path for edit in edits}):
             source = self._sources[path]
-            text = apply_edits(source.text, [edit for edit in edits if edit.path == path])
+            mine = sorted((edit for edit in edits if edit.path == path), key=lambda edit: edit.start)
+            text = apply_edits(source.text, mine)
             files[path] = source.encode(text)
             patch += unified_diff(path, source.data, files[path])
-            digests.append(f"{path}:{syntax_digest(text)}")
+            digests.append(f"{path}:{self._digest_of(path).after(mine)}")
         return Patched(files, patch, "\n".join(digests))
 
     def untouched_digest(self, edits: Sequence[Edit]) -> str:
         """The digest that edits of these files give when they change nothing but form."""
         paths = sorted({edit.path for edit in edits})
-        for path in paths:
-            if path not in self._untouched:
-                self._untouched[path] = f"{path}:{syntax_digest(self._sources[path].text)}"
-        return "\n".join(self._untouched[path] for path in paths)
+        return "\n".join(f"{path}:{self._digest_of(path).untouched}" for path in paths)
 
-    async def evaluate(self, candidate: Candidate, place: Place | None) -> Verdict:
-        """Run the target tests, then the regression tests that the change can reach; record all of it."""
+    def _digest_of(self, path: str) -> ModuleDigest:
+        if path not in self._digests:
+            self._digests[path] = ModuleDigest(self._sources[path].text)
+        return self._digests[path]
+
+    async def evaluate(
+        self, candidate: Candidate, places: Sequence[Place], before: Feedback
+    ) -> tuple[Verdict, Feedback | None]:
+        """Run the target tests, then the regression tests that the change can reach; record all of it.
+
+        Feedback comes with a verdict that is progress on what was known `before`, without regression.
+        """
         regression = covering(
             self._baseline.regression,
             self._lines,
             self._import_lines,
-            self._changed(candidate, place),
+            self._changed(candidate, places),
         )
         report = await self._context.run_tests(
             self._request(candidate, regression, gate=len(self.targets)), self._context.warm
         )
         verdict = _verdict(candidate, tally(report, self.targets, regression))
+        after = feedback_of(report.results, self.targets)
+        progress = not (verdict.plausible or verdict.regressions) and is_progress(before, after)
+        if progress:
+            self._context.store.put_blob(
+                self._context.id, feedback_name(candidate), FEEDBACK.dump_json(after)
+            )
         self._context.store.record_evaluation(
             self._context.id,
             verdict,
             executions_of(report, candidate.seq, attempt=1),
             _spend("candidate", candidate.seq, report),
         )
-        return verdict
+        return verdict, after if progress else None
+
+    def recorded_feedback(self, candidate: Candidate) -> Feedback | None:
+        """The feedback that came with a candidate's verdict."""
+        data = self._context.store.get_blob(self._context.id, feedback_name(candidate))
+        return None if data is None else FEEDBACK.validate_json(data)
 
     async def confirm(self, candidate: Candidate) -> Tally:
         """The verdict of record: targets and every test that passed before, cold, in a fresh tree.
@@ -120,9 +140,9 @@ class Evaluator:
             load_plugins=self._load_plugins,
         )
 
-    def _changed(self, candidate: Candidate, place: Place | None) -> list[Line]:
+    def _changed(self, candidate: Candidate, places: Sequence[Place]) -> list[Line]:
         lines: set[Line] = set()
-        if place is not None:
+        for place in places:
             lines |= {(place.path, line) for line in range(place.line, place.end_line + 1)}
         for edit in candidate.edits:
             text = self._sources[edit.path].text
@@ -135,6 +155,10 @@ class Evaluator:
 def _hangs_last(targets: Sequence[str], observation: Observation) -> tuple[str, ...]:
     results = observation.suite.results
     return tuple(sorted(targets, key=lambda test: results[test].outcome is TestOutcome.TIMEOUT))
+
+
+def feedback_name(candidate: Candidate) -> str:
+    return f"feedback-{candidate.seq}"
 
 
 def _verdict(candidate: Candidate, result: Tally) -> Verdict:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from treemend.agents.evaluation import Evaluator, inherited
-from treemend.agents.policy import Policy
+from treemend.agents.feedback import Feedback
+from treemend.agents.policy import Parent, Policy
 from treemend.agents.progress import CandidateStarted, CandidateTried
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GraphState
@@ -17,6 +20,7 @@ from treemend.search.tree import (
     expand,
     new_tree,
     path,
+    reopen,
 )
 from treemend.store.records import (
     UNTOUCHED,
@@ -40,15 +44,18 @@ class Exploration:
     changes nothing.
     """
 
-    def __init__(self, context: RunContext, policy: Policy, evaluator: Evaluator) -> None:
+    def __init__(self, context: RunContext, policy: Policy, evaluator: Evaluator, symptom: Feedback) -> None:
         self._context = context
         self._policy = policy
         self._evaluator = evaluator
+        self._symptom = symptom
         self._tree: Tree = new_tree()
         self._thoughts: dict[int, Thought] = {}
         self._candidates: dict[int, Candidate] = {}
         self._verdicts: dict[int, Verdict] = {}
         self._digests: dict[str, int] = {}
+        self._candidate_of: dict[int, int] = {}
+        self._progress: dict[int, Feedback] = {}
         self._rollouts = 0
         self._executed = 0
         self._executed_before = 0
@@ -58,28 +65,31 @@ class Exploration:
     async def restore(self) -> None:
         """Replay the recorded thoughts and rollouts into an empty tree."""
         store, run_id = self._context.store, self._context.id
-        batch: list[Thought] = []
-        for thought in store.thoughts(run_id):
-            if batch and (thought.parent != batch[0].parent or len(batch) == WIDTH):
-                await self._replay(batch)
-                batch = []
-            batch.append(thought)
-        if batch:
-            await self._replay(batch)
         for candidate in store.candidates(run_id):
             self._remember(candidate)
+            feedback = self._evaluator.recorded_feedback(candidate)
+            if feedback is not None:
+                self._progress[candidate.seq] = feedback
         for verdict in store.verdicts(run_id):
             self._count(verdict)
-        for rollout in store.rollouts(run_id):
-            self._tree = backpropagate(self._tree, rollout.thought, rollout.reward)
-            self._rollouts += 1
+        rollouts = {rollout.thought: rollout for rollout in store.rollouts(run_id)}
+        for batch in _batches(store.thoughts(run_id)):
+            parent = batch[0].parent
+            if parent in rollouts:
+                self._hand_up(rollouts.pop(parent))
+            opened = len(self._tree.nodes[parent].children)
+            proposal = await self._policy.propose(self._parent(parent), opened, WIDTH)
+            self._open(parent, batch, proposal.reserve_prior)
+        for rollout in rollouts.values():
+            self._hand_up(rollout)
         self._executed_before, self._began_s = self._executed, self._context.elapsed_s()
 
-    async def _replay(self, batch: list[Thought]) -> None:
-        parent = batch[0].parent
-        opened = len(self._tree.nodes[parent].children)
-        proposal = await self._policy.propose(self._key(parent), opened, WIDTH)
-        self._open(parent, batch, proposal.reserve_prior)
+    def _hand_up(self, rollout: Rollout) -> None:
+        """Tell a reward to the tree; a thought that made progress may be added to."""
+        self._rollouts += 1
+        self._tree = backpropagate(self._tree, rollout.thought, rollout.reward)
+        if rollout.candidate in self._progress:
+            self._tree = reopen(self._tree, rollout.thought)
 
     def select(self, state: GraphState) -> GraphState:
         """Choose the next move, or say why the search ends."""
@@ -109,7 +119,7 @@ class Exploration:
             return
         parent = state["thought"]
         opened = len(self._tree.nodes[parent].children)
-        proposal = await self._policy.propose(self._key(parent), opened, WIDTH)
+        proposal = await self._policy.propose(self._parent(parent), opened, WIDTH)
         thoughts = [
             Thought(
                 seq=seq,
@@ -153,10 +163,12 @@ class Exploration:
         if candidate.seq in self._verdicts:
             return
         if candidate.duplicate_of is None:
-            place = self._thoughts[candidate.thought].place
-            path, tests_run = self._path(candidate.thought), self._context.tests_run
-            self._context.listener(CandidateStarted(candidate.seq, path, tests_run))
-            verdict = await self._evaluator.evaluate(candidate, place)
+            path = self._path(candidate.thought)
+            self._context.listener(CandidateStarted(candidate.seq, path, self._context.tests_run))
+            places = [thought.place for thought in path if thought.place]
+            verdict, feedback = await self._evaluator.evaluate(candidate, places, self._before(candidate))
+            if feedback is not None:
+                self._progress[candidate.seq] = feedback
         else:
             verdict = inherited(candidate, self._verdicts, len(self._evaluator.targets))
             spend = Spend(step=f"candidate-{candidate.seq}", purpose="duplicate", wall_s=0.0)
@@ -168,15 +180,14 @@ class Exploration:
         candidate = self._candidates[state["candidates"] + 1]
         verdict = self._verdicts[candidate.seq]
         if not self._tree.nodes[candidate.thought].evaluated:
-            self._rollouts += 1
             rollout = Rollout(
-                iteration=self._rollouts,
+                iteration=self._rollouts + 1,
                 thought=candidate.thought,
                 candidate=candidate.seq,
                 reward=verdict.reward,
             )
             self._context.store.add_rollout(self._context.id, rollout)
-            self._tree = backpropagate(self._tree, candidate.thought, verdict.reward)
+            self._hand_up(rollout)
         self._context.listener(self._tried(candidate, verdict))
 
     def plausible(self) -> list[Candidate]:
@@ -229,8 +240,26 @@ class Exploration:
             prior *= step.prior
         return prior
 
-    def _key(self, thought: int) -> str:
-        return self._thoughts[thought].key if thought else ""
+    def _parent(self, thought: int) -> Parent:
+        """A thought as the policy is asked about it: later candidates than its own change nothing."""
+        if not thought:
+            return Parent()
+        candidate = self._candidate_of.get(thought, 0)
+        earlier = {seq: feedback for seq, feedback in self._progress.items() if seq < candidate}
+        return Parent(
+            key=self._thoughts[thought].key,
+            feedback=self._progress.get(candidate),
+            gains={self._key_of(seq): feedback.passed for seq, feedback in earlier.items()},
+        )
+
+    def _key_of(self, candidate: int) -> str:
+        return self._thoughts[self._candidates[candidate].thought].key
+
+    def _before(self, candidate: Candidate) -> Feedback:
+        """What was known of the thought that a candidate's thought adds to."""
+        above = self._tree.nodes[candidate.thought].parent
+        known = self._progress.get(self._candidate_of.get(above or 0, 0))
+        return self._symptom if known is None else known
 
     def _open(self, parent: int, thoughts: list[Thought], reserve_prior: float) -> None:
         opened = [
@@ -241,6 +270,19 @@ class Exploration:
 
     def _remember(self, candidate: Candidate) -> None:
         self._candidates[candidate.seq] = candidate
+        self._candidate_of[candidate.thought] = candidate.seq
         if candidate.duplicate_of is None:
             digest = self._evaluator.patched(candidate.edits).digest
             self._digests.setdefault(digest, candidate.seq)
+
+
+def _batches(thoughts: Sequence[Thought]) -> Iterator[list[Thought]]:
+    """Thoughts as they were opened: together, below one parent, `WIDTH` at most."""
+    batch: list[Thought] = []
+    for thought in thoughts:
+        if batch and (thought.parent != batch[0].parent or len(batch) == WIDTH):
+            yield batch
+            batch = []
+        batch.append(thought)
+    if batch:
+        yield batch

@@ -14,6 +14,7 @@ class StrategyName(StrEnum):
 
     mcts = "mcts"
     best_of_n = "best-of-n"
+    linear = "linear"
 
 
 class SandboxName(StrEnum):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from treemend.agents.evaluation import load_sources
+from treemend.agents.feedback import Feedback, feedback_of
 from treemend.agents.localize import rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
@@ -19,24 +20,33 @@ from treemend.verify.spectra import Line
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where a policy may look: editable modules, and the suspiciousness of their lines in (0, 1]."""
+    """Where a policy may look.
+
+    Attributes:
+        sources: The files that may be edited; `refused` says why others may not.
+        modules: Their syntax trees.
+        symptom: How the target tests fail on the untouched tree.
+        suspicion: Suspiciousness in (0, 1] of lines, given the target tests that (still) fail.
+    """
 
     sources: Mapping[str, SourceFile]
     modules: Mapping[str, Module]
-    suspicion: Mapping[Line, float]
     refused: Mapping[str, str]
+    symptom: Feedback
+    suspicion: Callable[[Collection[str]], Mapping[Line, float]]
 
     @property
     def summary(self) -> str:
-        lines, files = len(self.suspicion), len({path for path, _ in self.suspicion})
+        suspicious = self.suspicion(self.symptom.failures)
+        lines, files = len(suspicious), len({path for path, _ in suspicious})
         return f"{lines} suspicious lines in {files} {'file' if files == 1 else 'files'}"
 
 
 def make_plan(context: RunContext, observation: Observation) -> Plan:
     """Rank the lines that the failing tests execute, outside of what judges a patch."""
-    targets = observation.baseline.targets
-    failing = [observation.traced.results[test] for test in targets if test in observation.traced.results]
+    traced, targets = observation.traced.results, observation.baseline.targets
     symptom = context.task.symptom
+    failing = [traced[test] for test in targets if test in traced]
     paths = [
         path
         for path in _paths(failing, [frame.path for frame in symptom.frames])
@@ -50,14 +60,17 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         for path, module in modules.items()
         for line, name in module.functions_by_line().items()
     }
-    passing = [
-        observation.traced.results[test]
-        for test in observation.baseline.regression
-        if test in observation.traced.results
-    ]
+    passed = [test for test in observation.baseline.regression if test in traced]
     text = " ".join([symptom.issue, *targets])
-    suspicion = rank_lines(failing, passing, symptom.frames, functions, text)
-    return Plan(sources, modules, suspicion, refused)
+
+    def suspicion(still_failing: Collection[str]) -> Mapping[Line, float]:
+        failing = [traced[test] for test in targets if test in traced and test in still_failing]
+        mended = [test for test in targets if test in traced and test not in still_failing]
+        passing = [traced[test] for test in [*passed, *mended]]
+        return rank_lines(failing, passing, symptom.frames, functions, text)
+
+    seen = feedback_of(observation.suite.results, targets)
+    return Plan(sources, modules, refused, seen, suspicion)
 
 
 def _paths(failing: list[TestResult], frame_paths: list[str]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from treemend.agents.feedback import Feedback
 from treemend.store.records import Edit, Place
 
 
@@ -33,15 +34,30 @@ class Proposal:
     reserve_prior: float
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A thought to think on from.
+
+    Attributes:
+        key: The policy's name for it, "" at the root.
+        feedback: What its candidate showed; None for a thought without one.
+        gains: Target tests that earlier candidates made pass, by the key of their thought.
+    """
+
+    key: str = ""
+    feedback: Feedback | None = None
+    gains: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
 class Policy(Protocol):
     """Thinks of causes and changes. Same tree, symptom and seed give the same ideas."""
 
     @property
     def name(self) -> str: ...
 
-    async def propose(self, parent_key: str, opened: int, count: int) -> Proposal:
-        """The next `count` ideas below the thought `parent_key` ("" is the root), of which `opened`
-        are known already."""
+    async def propose(self, parent: Parent, opened: int, count: int) -> Proposal:
+        """The next `count` ideas below a thought, of which `opened` are known already. The same parent
+        is always asked about with the same feedback and gains."""
         ...
 
     async def realize(self, key: str) -> Sequence[Edit]:

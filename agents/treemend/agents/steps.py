@@ -202,7 +202,7 @@ class Steps:
         self._context.listener(Working("thinking of causes"))
         plan = make_plan(self._context, observation)
         evaluator = Evaluator(self._context, observation, plan.sources)
-        exploration = Exploration(self._context, self._make_policy(plan), evaluator)
+        exploration = Exploration(self._context, self._make_policy(plan), evaluator, plan.symptom)
         await exploration.restore()
         return _Search(plan, evaluator, exploration)
 

@@ -3,53 +3,68 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treemend.agents.policy import Idea, Proposal
-from treemend.agents.templates.catalogue import FREQUENCIES, Change, changes
+from treemend.agents.combination import Choice, additions, parts_of
+from treemend.agents.evidence import evidence_of
+from treemend.agents.feedback import Feedback
+from treemend.agents.planning import Plan
+from treemend.agents.policy import Idea, Parent, Proposal
+from treemend.agents.templates.catalogue import Change
+from treemend.agents.weights import Likelihood, template_weights
 from treemend.store.records import Edit
-from treemend.tools.syntax import Module
-from treemend.verify.spectra import Line
-
-LINES_MAX = 200
-RANK_OFFSET = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """A thought of depth 1: a place, and what is wrong there. Its changes come likeliest first."""
+    """A thought of depth 1: a place, and what is wrong there. Its changes come likeliest first, each with
+    its prior here and its weight wherever it stands."""
 
     text: str
     prior: float
-    changes: tuple[tuple[Change, float], ...]
+    changes: tuple[tuple[Change, float, float], ...]
 
 
 class TemplatePolicy:
-    """Two levels: what is wrong at a place, then the change.
-
-    A change weighs sqrt(frequency(template)) / instances(template) * weight(change) * suspicion(place):
-    the frequencies are those of one-statement fixes in Python (CTSSB-1M), the instances those that the
-    template makes on the suspicious lines. The root tempers what commits of large projects say of other
-    code; ARCHITECTURE.md has the measurement. A fault weighs as much as its changes together.
+    """Two levels: what is wrong at a place, then the change; below a change that made progress, those
+    that may go with it. A fault weighs as much as its changes together.
     """
 
     name = "template"
 
-    def __init__(self, modules: Mapping[str, Module], suspicion: Mapping[Line, float], seed: int) -> None:
-        self._faults = _faults(_weighted(modules, suspicion), seed)
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self._plan = plan
+        self._texts = {path: module.text for path, module in plan.modules.items()}
+        suspicion = plan.suspicion(plan.symptom.failures)
+        likelihood = Likelihood(suspicion, evidence_of(plan.symptom, self._texts))
+        weighted = template_weights(plan.modules, suspicion)
+        self._faults = _faults([(c, weight, weight * likelihood.of(c)) for c, weight in weighted], seed)
+        self._choices = {
+            f"{number}/{index}": Choice(change, weight, fault.text)
+            for number, fault in enumerate(self._faults)
+            for index, (change, _, weight) in enumerate(fault.changes)
+        }
+        self._additions: dict[str, list[Idea]] = {}
 
-    async def propose(self, parent_key: str, opened: int, count: int) -> Proposal:
-        siblings = self._roots() if parent_key == "" else self._changes_of(int(parent_key))
+    async def propose(self, parent: Parent, opened: int, count: int) -> Proposal:
+        siblings = self._below(parent)
         chosen = siblings[opened : opened + count]
         rest = siblings[opened + count : opened + count + 1]
         return Proposal(tuple(chosen), rest[0].prior if rest else 0.0)
 
     async def realize(self, key: str) -> Sequence[Edit]:
-        fault, change = map(int, key.split("/"))
-        return self._faults[fault].changes[change][0].edits
+        edits = [edit for part in parts_of(key) for edit in self._choices[part].change.edits]
+        return sorted(edits, key=lambda edit: (edit.path, edit.start))
+
+    def _below(self, parent: Parent) -> list[Idea]:
+        if parent.key == "":
+            return self._roots()
+        if parent.feedback is None:
+            return self._changes_of(int(parent.key))
+        if parent.key not in self._additions:
+            self._additions[parent.key] = self._added_to(parent, parent.feedback)
+        return self._additions[parent.key]
 
     def _roots(self) -> list[Idea]:
         return [
@@ -60,66 +75,34 @@ class TemplatePolicy:
     def _changes_of(self, number: int) -> list[Idea]:
         return [
             Idea(f"{number}/{index}", change.remedy, prior, change.place, has_edit=True)
-            for index, (change, prior) in enumerate(self._faults[number].changes)
+            for index, (change, prior, _) in enumerate(self._faults[number].changes)
         ]
 
-
-def _weighted(modules: Mapping[str, Module], suspicion: Mapping[Line, float]) -> list[tuple[Change, float]]:
-    ranked = sorted(suspicion.items(), key=lambda pair: -pair[1])[:LINES_MAX]
-    weights = _rank_weights(ranked)
-    found: list[Change] = []
-    for path, module in modules.items():
-        lines = {line for (line_path, line), _ in ranked if line_path == path}
-        siblings = [other for name, other in modules.items() if name != path]
-        found += changes(module, lines, siblings) if lines else []
-    instances = Counter(change.template for change in found)
-    return [
-        (
-            change,
-            math.sqrt(FREQUENCIES[change.template]) / instances[change.template]
-            * change.weight
-            * _suspicion_of(change, weights),
-        )
-        for change in found
-    ]  # fmt: skip
+    def _added_to(self, parent: Parent, feedback: Feedback) -> list[Idea]:
+        made = [edit for part in parts_of(parent.key) for edit in self._choices[part].change.edits]
+        evidence = evidence_of(feedback, self._texts, made)
+        likelihood = Likelihood(self._plan.suspicion(feedback.failures), evidence)
+        return additions(parent, feedback, self._choices, likelihood)
 
 
-def _rank_weights(ranked: Sequence[tuple[Line, float]]) -> dict[Line, float]:
-    """Weights that fall with the rank, so that a place's share doesn't depend on the scores' scale."""
-    by_score: dict[float, list[Line]] = {}
-    for line, score in ranked:
-        by_score.setdefault(round(score, 9), []).append(line)
-    weights: dict[Line, float] = {}
-    for tied in by_score.values():
-        mean_rank = len(weights) + (len(tied) + 1) / 2
-        weights.update(dict.fromkeys(tied, 1.0 / (mean_rank + RANK_OFFSET)))
-    return weights
-
-
-def _suspicion_of(change: Change, weights: Mapping[Line, float]) -> float:
-    place = change.place
-    lines = range(place.line, place.end_line + 1)
-    return max((weights.get((place.path, line), 0.0) for line in lines), default=0.0)
-
-
-def _faults(weighted: Sequence[tuple[Change, float]], seed: int) -> list[_Fault]:
-    groups: dict[tuple[str, int, str, str], list[tuple[Change, float]]] = {}
-    for change, weight in weighted:
-        if weight > 0.0:
+def _faults(weighted: Sequence[tuple[Change, float, float]], seed: int) -> list[_Fault]:
+    groups: dict[tuple[str, int, str, str], list[tuple[Change, float, float]]] = {}
+    for change, weight, mass in weighted:
+        if mass > 0.0:
             key = (change.place.path, change.place.line, change.template, change.fault)
-            groups.setdefault(key, []).append((change, weight))
-    total = sum(weight for group in groups.values() for _, weight in group)
+            groups.setdefault(key, []).append((change, weight, mass))
+    total = sum(mass for group in groups.values() for _, _, mass in group)
     faults = [_fault(group, total, seed) for group in groups.values()]
     return sorted(faults, key=lambda fault: (-fault.prior, _shuffled(fault.text, seed)))
 
 
-def _fault(group: Sequence[tuple[Change, float]], total: float, seed: int) -> _Fault:
-    mass = sum(weight for _, weight in group)
-    ordered = sorted(group, key=lambda pair: (-pair[1], _shuffled(pair[0].remedy, seed)))
+def _fault(group: Sequence[tuple[Change, float, float]], total: float, seed: int) -> _Fault:
+    together = sum(mass for _, _, mass in group)
+    ordered = sorted(group, key=lambda entry: (-entry[2], _shuffled(entry[0].remedy, seed)))
     place = group[0][0].place
     where = f"`{place.function}`" if place.function else "the module"
     text = f"In {where} ({place.path}:{place.line}): {group[0][0].fault}"
-    return _Fault(text, mass / total, tuple((change, w / mass) for change, w in ordered))
+    return _Fault(text, together / total, tuple((c, mass / together, weight) for c, weight, mass in ordered))
 
 
 def _shuffled(text: str, seed: int) -> bytes:

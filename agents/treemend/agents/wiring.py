@@ -135,7 +135,7 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
 
 def _template_policy(seed: int) -> Any:
     def make(plan: Plan) -> Policy:
-        return TemplatePolicy(plan.modules, plan.suspicion, seed)
+        return TemplatePolicy(plan, seed)
 
     return make
 

@@ -36,4 +36,22 @@ def best_of_n(tree: Tree) -> Step | None:
     return best
 
 
-STRATEGIES: Mapping[Strategy, SelectFn] = MappingProxyType({"mcts": mcts, "best-of-n": best_of_n})
+def linear(tree: Tree) -> Step | None:
+    """Return the step that follows one line of thought to its end before the next, or None at the end.
+
+    Depth first: a node's edit, then its open children in order, then its reserve.
+    """
+    node = tree.root
+    while not node.exhausted:
+        if node.awaits_evaluation:
+            return Evaluate(node.seq)
+        child = next((seq for seq in node.children if not tree.nodes[seq].exhausted), None)
+        if child is None:
+            return Expand(node.seq)
+        node = tree.nodes[child]
+    return None
+
+
+STRATEGIES: Mapping[Strategy, SelectFn] = MappingProxyType(
+    {"mcts": mcts, "best-of-n": best_of_n, "linear": linear}
+)

@@ -8,7 +8,8 @@ Invariants, under any sequence of operations (tests/search/test_tree.py):
 - `visits == 1 + sum of the children's returns`; `returns == evaluated + the same sum`.
 - `value` is the highest reward that came back through the node, 0 while none did.
 - The priors of a node's children and its `reserve_prior` sum to at most 1.
-- A node is exhausted exactly when nothing at or below it is left to evaluate or to expand.
+- A node is exhausted exactly when nothing at or below it is left to evaluate or to expand; `reopen`
+  alone takes that back.
 """
 
 from __future__ import annotations
@@ -154,6 +155,22 @@ def backpropagate(tree: Tree, node: int, reward: float) -> Tree:
             evaluated=old.evaluated or seq == node,
         )
     _spread_exhaustion(nodes, node)
+    return Tree(tuple(nodes))
+
+
+def reopen(tree: Tree, node: int) -> Tree:
+    """Let an evaluated node without thoughts in reserve be expanded: its result gives rise to more.
+
+    Raises:
+        ValueError: The node was not evaluated, or has children or a reserve already.
+    """
+    leaf = tree.nodes[node]
+    if not leaf.evaluated or leaf.children or leaf.reserve_prior > 0.0:
+        raise ValueError(f"node {node} can't be reopened: {leaf}")
+    nodes = list(tree.nodes)
+    nodes[node] = replace(leaf, reserve_prior=1.0)
+    for seq in path(tree, node):
+        nodes[seq] = replace(nodes[seq], exhausted=False)
     return Tree(tuple(nodes))
 
 

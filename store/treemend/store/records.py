@@ -17,7 +17,7 @@ RunId = NewType("RunId", str)
 UNTOUCHED = 0
 """The candidate number under which executions on the untouched tree are recorded."""
 
-Strategy = Literal["mcts", "best-of-n"]
+Strategy = Literal["mcts", "best-of-n", "linear"]
 
 
 class Record(BaseModel):

@@ -1,0 +1,101 @@
+"""What the failures themselves say about where and how to mend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from treemend.agents.feedback import Failure, Feedback
+from treemend.agents.templates.catalogue import Change
+from treemend.store.records import Edit
+from treemend.verify.spectra import Line
+
+AT_THE_CRASH = 3.0
+AT_THE_NAME = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A line at which target tests crash, the name unknown there, and the share of failures it stands for."""
+
+    line: Line
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much likelier the failures make a change.
+
+    Attributes:
+        crashes: Where the target tests crash, as lines of the untouched files.
+        texts: The untouched files.
+    """
+
+    crashes: tuple[Crash, ...]
+    texts: Mapping[str, str]
+
+    def likelihood(self, change: Change) -> float:
+        """A factor of at least 1 on the change's weight."""
+        factor = 1.0
+        for crash in self.crashes:
+            if _covers(change, crash.line):
+                factor += AT_THE_CRASH * crash.share
+            if crash.name and _touches(change, crash, self.texts[crash.line[0]]):
+                factor += AT_THE_NAME * crash.share
+        return factor
+
+
+def evidence_of(feedback: Feedback, texts: Mapping[str, str], made: Sequence[Edit] = ()) -> Evidence:
+    """Read the failures of the target tests with the edits `made`."""
+    counts: dict[tuple[Line, str], int] = {}
+    for failure in feedback.failures.values():
+        line = _crash_line(failure, texts, made)
+        if line is not None:
+            counts[line, failure.unknown_name] = counts.get((line, failure.unknown_name), 0) + 1
+    total = max(1, len(feedback.failures))
+    crashes = tuple(Crash(line, name, count / total) for (line, name), count in counts.items())
+    return Evidence(crashes, texts)
+
+
+def _crash_line(failure: Failure, texts: Mapping[str, str], made: Sequence[Edit]) -> Line | None:
+    inner = [frame for frame in failure.frames if frame.path in texts]
+    if not failure.is_crash or not inner:
+        return None
+    path, line = inner[-1].path, inner[-1].line
+    return path, _untouched_line(path, line, made, texts[path])
+
+
+def _untouched_line(path: str, line: int, made: Sequence[Edit], text: str) -> int:
+    """The line of the untouched file that a line of the changed one comes from."""
+    for edit in sorted((edit for edit in made if edit.path == path), key=lambda edit: edit.start):
+        first = text.count("\n", 0, edit.start) + 1
+        grown = edit.text.count("\n") - text.count("\n", edit.start, edit.end)
+        if line > first:
+            line = max(first, line - grown)
+    return line
+
+
+def _covers(change: Change, line: Line) -> bool:
+    place = change.place
+    return line[0] == place.path and place.line <= line[1] <= place.end_line
+
+
+def _touches(change: Change, crash: Crash, text: str) -> bool:
+    """Whether a change replaces the unknown name where the code crashes, or binds it."""
+    path, number = crash.line
+    lines = text.splitlines(keepends=True)
+    start = sum(map(len, lines[: number - 1]))
+    end = start + (len(lines[number - 1]) if number <= len(lines) else 0)
+    word = re.compile(rf"\b{re.escape(crash.name)}\b")
+    spans = [found.span() for found in word.finditer(text, start, end)]
+    binds = re.compile(rf"\b{re.escape(crash.name)}\s*(?:=[^=]|\()")
+    return any(
+        edit.path == path
+        and (
+            any(edit.start < last and first < edit.end for first, last in spans)
+            or binds.search(edit.text) is not None
+        )
+        for edit in change.edits
+    )
