@@ -87,6 +87,10 @@ def test_runs_loads_neither_graph_nor_model(tmp_path: Path) -> None:
     assert not loaded_by(["runs"], tmp_path) & HEAVY
 
 
+def test_doctor_loads_neither_graph_nor_model(tmp_path: Path) -> None:
+    assert not loaded_by(["doctor", "--repo", str(tmp_path)], tmp_path / "state") & HEAVY
+
+
 def test_importing_the_api_is_cheap() -> None:
     paths = os.pathsep.join(str(ROOT / portion) for portion in PORTIONS)
     code = "import sys; from treemend.agents import repair; print(*sys.modules)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -93,6 +94,10 @@ def test_what_is_out_of_reach_is_said_plainly(treemend: Treemend, examples: Path
     assert result.returncode == 4
     assert result.stdout == b""
     assert b"No patch" in result.stderr
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    shown = treemend("show", run["run"], "--patch")
+    assert (shown.returncode, shown.stdout) == (0, b"")
+    assert b"has no patch: none of 20 candidates is plausible" in shown.stderr
 
 
 def test_K03_a_flaky_test_is_named_and_is_no_target(treemend: Treemend, examples: Path) -> None:
@@ -126,6 +131,30 @@ def test_the_same_inputs_give_the_same_patch_whatever_the_hash_seed(
     patches = {treemend(*options, PYTHONHASHSEED=seed).stdout for seed in (1, 2)}
     assert len(patches) == 1
     assert patches != {b""}
+
+
+def test_quiet_says_nothing_and_verbose_says_all(treemend: Treemend, examples: Path) -> None:
+    options = ("fix", "--repo", str(examples / "two-files"), "--after", "1")
+    quiet, verbose = treemend(*options, "--quiet"), treemend(*options, "--verbose")
+    assert quiet.returncode == verbose.returncode == 0
+    assert quiet.stderr == b""
+    assert quiet.stdout == verbose.stdout != b""
+    told = verbose.stderr.decode()
+    tried = json.loads(
+        treemend("show", json.loads(treemend("runs", "--json").stdout)[0]["run"], "--json").stdout
+    )
+    assert len(re.findall(r"^  #\d+ In `", told, re.MULTILINE)) == tried["counts"]["candidates_executed"]
+    assert re.search(
+        r"^    plausible: 1 of 1 target tests pass \(\d tests in [\d.]+ s\)$", told, re.MULTILINE
+    )
+    assert re.search(r"^  3 tests, 1 failed \([\d.]+ s\)$", told, re.MULTILINE)
+
+
+def test_a_failure_in_which_only_tests_run_is_said_to_be_so(treemend: Treemend, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    assert 1 == 2\n")
+    result = treemend("fix", "--repo", str(tmp_path))
+    assert result.returncode == 4
+    assert b"no line that may be patched runs in the failing tests" in result.stderr
 
 
 def test_best_of_n_repairs_too(treemend: Treemend, examples: Path) -> None:

@@ -9,21 +9,22 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from treemend.agents import options
 from treemend.store.errors import TreemendError
 
 if TYPE_CHECKING:
     from treemend.agents.api import RepairResult
+    from treemend.agents.screen import Detail
     from treemend.store.database import Store
     from treemend.store.records import Run, Task
 
 INTERRUPTED = 130
-TEXT_ENDINGS = (".md", ".txt", ".rst", ".log")
 
 app = typer.Typer(
     name="treemend",
@@ -32,34 +33,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class StrategyName(StrEnum):
-    """How the tree of thoughts is searched."""
-
-    mcts = "mcts"
-    best_of_n = "best-of-n"
-    linear = "linear"
-
-
-class SandboxName(StrEnum):
-    """What confines the code under test."""
-
-    auto = "auto"
-    bubblewrap = "bubblewrap"
-    landlock = "landlock"
-    none = "none"
-
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", envvar="TREEMEND_STORE", help="Database of runs: a file or a URL."),
-]
-OutputOption = Annotated[
-    Path | None, typer.Option(help="Folder for patch.diff, receipt.json and receipt.md.")
-]
-ApplyOption = Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,53 +55,44 @@ def _options(
 
 @app.command()
 def fix(
-    issue: Annotated[
-        str,
-        typer.Argument(help="The symptom: text, a file that holds it, or - for standard input."),
-    ] = "",
-    repo: Annotated[Path, typer.Option(help="The repository; it is only read.")] = Path("."),
-    failing_test: Annotated[
-        list[str] | None, typer.Option(help="Id of a test that should pass; may be given again.")
-    ] = None,
-    trace: Annotated[str, typer.Option(help="A file with a stack trace, or - for standard input.")] = "",
-    junit: Annotated[Path | None, typer.Option(help="A JUnit XML report of the failure.")] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="A path or pattern that a patch may touch; may be given again."),
-    ] = None,
-    test_cmd: Annotated[str, typer.Option(help="The pytest command. (default: found)")] = "",
-    python: Annotated[str, typer.Option(help="Interpreter that runs the tests. (default: found)")] = "",
-    commit: Annotated[str, typer.Option(help="Work on this commit instead of the tree as it lies.")] = "",
-    strategy: Annotated[StrategyName, typer.Option(help="How to search.")] = StrategyName.mcts,
-    time: Annotated[float, typer.Option(help="Seconds after which the search ends.", min=1.0)] = 300.0,
-    candidates: Annotated[int | None, typer.Option(help="Candidates to execute at most.", min=1)] = None,
-    after: Annotated[
-        int, typer.Option(help="Candidates to execute after the first plausible one.", min=0)
-    ] = 100,
-    seed: Annotated[int, typer.Option(help="Same inputs and seed give the same patch.")] = 0,
-    test_timeout: Annotated[
-        float | None,
-        typer.Option(help="Seconds for each test. (default: from what it took before)", min=0.1),
-    ] = None,
-    sandbox: Annotated[SandboxName, typer.Option(help="What confines the tests.")] = SandboxName.auto,
-    output: OutputOption = None,
-    apply: ApplyOption = False,
-    json: JsonOption = False,
-    store: StoreOption = None,
+    issue: options.Issue = "",
+    repo: options.Repo = Path("."),
+    failing_test: options.FailingTest = None,
+    trace: options.Trace = "",
+    junit: options.Junit = None,
+    only: options.Only = None,
+    test_cmd: options.TestCmd = "",
+    python: options.Python = "",
+    commit: options.Commit = "",
+    strategy: options.Strategy = options.StrategyName.mcts,
+    time: options.Time = 300.0,
+    candidates: options.Candidates = None,
+    after: options.After = 100,
+    seed: options.Seed = 0,
+    test_timeout: options.TestTimeout = None,
+    sandbox: options.Sandbox = options.SandboxName.auto,
+    output: options.Output = None,
+    apply: options.Apply = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    store: options.Store = None,
 ) -> None:
     """Find a patch for what goes wrong: an issue, failing tests, a trace; else whatever test fails.
 
     The diff goes to standard output and nothing else does, progress to standard error.
     """
     from treemend.agents.intake import make_task
+    from treemend.agents.reading import read_bytes, read_issue, read_text
     from treemend.store.records import Budget
 
+    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
     task = make_task(
         repo,
-        issue=_text_or_file(issue),
+        issue=read_issue(issue),
         failing_tests=failing_test or (),
-        trace=_read(trace) if trace else "",
-        junit=_read_bytes(junit) if junit else b"",
+        trace=read_text(trace) if trace else "",
+        junit=read_bytes(junit) if junit else b"",
         only=only or (),
         test_command=test_cmd,
         python=python,
@@ -140,49 +104,65 @@ def fix(
         seed=seed,
         command=("treemend", *sys.argv[1:]),
     )
-    from treemend.agents.wiring import new_run
-    from treemend.store.database import open_store
-
-    opened = open_store(store)
-    _carry_out(opened, new_run(opened, task), json=json, output=output, apply=apply)
+    _start(task, store, wanted)
 
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's id, as `treemend runs` prints it.")],
-    output: OutputOption = None,
-    apply: ApplyOption = False,
-    json: JsonOption = False,
-    store: StoreOption = None,
+    run: options.RunArgument,
+    output: options.Output = None,
+    apply: options.Apply = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    store: options.Store = None,
 ) -> None:
     """Go on with a run that was interrupted, or print again what a finished one answered."""
     from treemend.store.database import open_store
     from treemend.store.records import RunId
 
+    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
     opened = open_store(store)
-    _carry_out(opened, opened.get_run(RunId(run)), json=json, output=output, apply=apply)
+    _carry_out(opened, opened.get_run(RunId(run)), wanted)
 
 
 @app.command()
 def demo(
-    json: JsonOption = False,
-    store: StoreOption = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same search.")] = 0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    store: options.Store = None,
+    seed: options.Seed = 0,
 ) -> None:
     """Repair a small buggy shop that ships with treemend, and show the search as it goes."""
     from treemend.agents.demo_shop import demo_task
-    from treemend.agents.wiring import new_run
-    from treemend.store.database import open_store
 
-    opened = open_store(store)
-    _carry_out(opened, new_run(opened, demo_task(seed)), json=json, output=None, apply=False)
+    _start(demo_task(seed), store, _wanted(json=json, quiet=quiet, verbose=verbose))
+
+
+@app.command()
+def doctor(
+    repo: options.Repo = Path("."),
+    python: options.Python = "",
+    json: options.Json = False,
+    store: options.Store = None,
+) -> None:
+    """Say what a run needs of this machine, what is missing, and how to mend that."""
+    import asyncio
+
+    from treemend.agents.doctor import examine, exit_code_of
+    from treemend.agents.presentation import print_checks
+
+    checks = asyncio.run(examine(repo, python, store))
+    print_checks(checks, as_json=json)
+    raise typer.Exit(exit_code_of(checks))
 
 
 @app.command()
 def runs(
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
-    json: JsonOption = False,
-    store: StoreOption = None,
+    json: options.Json = False,
+    store: options.Store = None,
 ) -> None:
     """List the runs."""
     from treemend.agents.presentation import print_runs
@@ -193,10 +173,10 @@ def runs(
 
 @app.command()
 def show(
-    run: Annotated[str, typer.Argument(help="The run's id, as `treemend runs` prints it.")],
+    run: options.RunArgument,
     patch: Annotated[bool, typer.Option("--patch", help="Print the patch alone.")] = False,
-    json: JsonOption = False,
-    store: StoreOption = None,
+    json: options.Json = False,
+    store: options.Store = None,
 ) -> None:
     """Show a run's receipt: the answer and the evidence for it."""
     from treemend.agents.api import result_of
@@ -208,33 +188,67 @@ def show(
     result = result_of(opened, opened.get_run(RunId(run)))
     if patch:
         print_patch(result.patch)
+        if not result.patch:
+            print(f"Run {result.run} has no patch: {result.reason}.", file=sys.stderr)
     else:
         print_receipt(result.receipt, as_json=json)
 
 
-def _carry_out(store: Store, run: Run, *, json: bool, output: Path | None, apply: bool) -> NoReturn:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What becomes of an answer, and how much is told on the way to it."""
+
+    json: bool
+    output: Path | None
+    apply: bool
+    detail: Detail
+
+
+def _wanted(
+    *, json: bool, quiet: bool, verbose: bool, output: Path | None = None, apply: bool = False
+) -> _Wanted:
+    if quiet and verbose:
+        from treemend.store.errors import UsageError
+
+        raise UsageError("--quiet and --verbose contradict each other.", mend="Give one of them.")
+    detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
+    return _Wanted(json, output, apply, detail)
+
+
+def _start(task: Task, store: str | None, wanted: _Wanted) -> NoReturn:
+    from treemend.agents.wiring import new_run
+    from treemend.store.database import open_store
+
+    opened = open_store(store)
+    _carry_out(opened, new_run(opened, task), wanted)
+
+
+def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
     """Work on a run with its progress on stderr, print the answer, and exit as it says."""
     import asyncio
 
     from treemend.agents.api import result_of
-    from treemend.agents.presentation import make_output, print_answer, write_output
+    from treemend.agents.presentation import make_output, print_answer, print_summary, write_output
     from treemend.agents.screen import make_screen
     from treemend.agents.wiring import carry_out
 
-    if output is not None:
-        make_output(output)
+    if wanted.output is not None:
+        make_output(wanted.output)
     try:
-        with make_screen(run.task) as screen:
+        spent_s = sum(spend.wall_s for spend in store.spend(run.id))
+        with make_screen(run.task, wanted.detail, spent_s=spent_s) as screen:
             ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     result = result_of(store, ended)
-    if output is not None:
-        write_output(result, output)
-    if apply and result.patch:
+    if wanted.output is not None:
+        write_output(result, wanted.output)
+    if wanted.apply and result.patch:
         _apply(run.task, result)
-    print_answer(result, as_json=json)
+    print_answer(result, as_json=wanted.json)
+    if wanted.detail != "quiet":
+        print_summary(result, applied=wanted.apply)
     raise typer.Exit(result.exit_code)
 
 
@@ -252,44 +266,6 @@ def _apply(task: Task, result: RepairResult) -> None:
     from treemend.tools.patches import apply_patch_to_checkout
 
     apply_patch_to_checkout(Path(task.repo), result.patch)
-    print(f"Applied to {task.repo}.", file=sys.stderr)
-
-
-def _text_or_file(value: str) -> str:
-    """The issue's text: from standard input, from the file of this name, or the value itself."""
-    from treemend.store.errors import UsageError
-
-    if value == "-" or _is_file(value):
-        return _read(value)
-    if len(value.split()) == 1 and value.endswith(TEXT_ENDINGS):
-        raise UsageError(
-            f"There is no file {value}.", mend="Give the issue as text, or the path of a file that holds it."
-        )
-    return value
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return bool(value) and Path(value).is_file()
-    except (OSError, ValueError):
-        # Longer than a file's name can be: a text.
-        return False
-
-
-def _read(name: str) -> str:
-    data = sys.stdin.buffer.read() if name == "-" else _read_bytes(Path(name))
-    return data.decode("utf-8", "replace")
-
-
-def _read_bytes(path: Path) -> bytes:
-    from treemend.store.errors import UsageError
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} can't be read: {error.strerror}.", mend="Give the path of a readable file."
-        ) from error
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from treemend.agents.evaluation import Evaluator, inherited
 from treemend.agents.feedback import Feedback
 from treemend.agents.policy import Parent, Policy
-from treemend.agents.progress import CandidateTried
+from treemend.agents.progress import CandidateStarted, CandidateTried
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GraphState
 from treemend.search.budget import spent
@@ -163,7 +163,9 @@ class Exploration:
         if candidate.seq in self._verdicts:
             return
         if candidate.duplicate_of is None:
-            places = [thought.place for thought in self._path(candidate.thought) if thought.place]
+            path = self._path(candidate.thought)
+            self._context.listener(CandidateStarted(candidate.seq, path, self._context.tests_run))
+            places = [thought.place for thought in path if thought.place]
             verdict, feedback = await self._evaluator.evaluate(candidate, places, self._before(candidate))
             if feedback is not None:
                 self._progress[candidate.seq] = feedback
@@ -218,6 +220,7 @@ class Exploration:
             path=self._path(candidate.thought),
             verdict=verdict,
             executed=self._executed,
+            thoughts=len(self._thoughts),
             tests_run=self._context.tests_run,
             inherited=candidate.duplicate_of is not None,
             elapsed_s=self._context.elapsed_s(),

@@ -6,9 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from treemend.agents.api import RepairResult
+from treemend.agents.doctor import Check, exit_code_of
 from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
@@ -20,7 +22,7 @@ WIDTH_ELSEWHERE = 10_000
 
 
 def print_answer(result: RepairResult, *, as_json: bool) -> None:
-    """The diff alone (or the receipt as JSON) on stdout, a summary for people on stderr.
+    """The diff alone (or the receipt as JSON) on stdout.
 
     A reader that went away missed nothing: the answer is kept. Raises UsageError where it can't be
     written.
@@ -38,7 +40,6 @@ def print_answer(result: RepairResult, *, as_json: bool) -> None:
             f"The answer can't be written: {error.strerror}.",
             mend=f"It is kept: treemend show {result.run} --patch",
         ) from error
-    _print_summary(result)
 
 
 def _silence_stdout() -> None:
@@ -68,13 +69,16 @@ def _diff_style(line: str) -> str:
     return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
 
 
-def _print_summary(result: RepairResult) -> None:
+def print_summary(result: RepairResult, *, applied: bool) -> None:
+    """What was found, for people, on stderr."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=sys.stderr, highlight=False)
     for line, style in _summary_lines(result):
         console.print(Text(line, style=style), soft_wrap=not console.is_terminal)
+    if applied and result.patch:
+        console.print(Text(f"Applied to {result.receipt.repo}."), soft_wrap=True)
 
 
 def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
@@ -171,3 +175,27 @@ def write_output(result: RepairResult, folder: Path) -> None:
             f"The results can't be written to {folder}: {error.strerror}.",
             mend=f"They are kept: treemend show {result.run}; give --output a folder to write to.",
         ) from error
+
+
+STATUS_STYLES = {"ok": "green", "warning": "yellow", "missing": "red bold"}
+
+
+def print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
+    """What `doctor` found, on stdout: a line each, its mend below."""
+    if as_json:
+        code = exit_code_of(checks)
+        told = {"run_possible": code == 0, "exit_code": code, "checks": [asdict(c) for c in checks]}
+        print(json.dumps(told, indent=2))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
+    console = Console(highlight=False, width=width)
+    for check in checks:
+        status = (f"{check.status:8} ", STATUS_STYLES[check.status])
+        console.print(Text.assemble(status, (f"{check.name:8} ", "bold"), one_line(check.fact)))
+        if check.mend:
+            console.print(Text(f"{'':18}-> {one_line(check.mend)}", style="cyan"))
+        for detail in check.details:
+            console.print(Text(f"{'':18}{one_line(detail)}", style="dim"))

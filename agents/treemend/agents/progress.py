@@ -20,6 +20,21 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """What the phase under way does from now on, in a few words."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteProgress:
+    """How many of the tests that were asked for have run, in a run of many."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEnded:
     """What the phase under way came to, in a few words."""
 
@@ -34,20 +49,31 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateStarted:
+    """A candidate's tests begin. `path` are the thoughts that led to it, from the root; `tests_run` those
+    of the run before it."""
+
+    candidate: int
+    path: tuple[Thought, ...]
+    tests_run: int
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateTried:
     """A candidate was judged. `path` are the thoughts that led to it, from the root; `rate` is in
-    candidates a second of the search by this process."""
+    candidates a second of the search by this process; `thoughts` is the size of the tree."""
 
     path: tuple[Thought, ...]
     verdict: Verdict
     executed: int
+    thoughts: int
     tests_run: int
     inherited: bool
     elapsed_s: float
     rate: float
 
 
-Event = PhaseStarted | PhaseEnded | Noted | CandidateTried
+Event = PhaseStarted | Working | SuiteProgress | PhaseEnded | Noted | CandidateStarted | CandidateTried
 Listener = Callable[[Event], None]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
+from treemend.agents.progress import Working
 from treemend.agents.run_context import RunContext
 from treemend.store.records import Candidate, RankedCandidate
 from treemend.tools.patches import edit_lines
@@ -25,6 +26,7 @@ async def decide(
     context.store.set_ranking(context.id, ranked)
     by_seq = {candidate.seq: candidate for candidate in candidates}
     for index, entry in enumerate(ranked[:CONFIRMATIONS_MAX]):
+        context.listener(Working(f"confirming #{entry.candidate} in a cold run of the whole suite"))
         holds = (await evaluator.confirm(by_seq[entry.candidate])).plausible
         ranked[index] = entry.model_copy(update={"confirmed": holds})
         context.store.set_ranking(context.id, ranked)

@@ -49,7 +49,8 @@ class NotReproduced:
 
 async def observe_suite(context: RunContext) -> TestReport:
     """Run the whole suite once. Raises UsageError where there is nothing to run."""
-    report = await context.observe("suite", 1, TestRequest(limit_s=_limit_s(context)))
+    request = TestRequest(limit_s=_limit_s(context))
+    report = await context.observe("suite", 1, request, "running the suite on the untouched tree")
     if report.foreign_modules:
         names = ", ".join(report.foreign_modules[:3])
         raise UsageError(
@@ -136,7 +137,7 @@ async def needs_plugins(context: RunContext, suite: TestReport) -> bool:
         return True
     settled = tuple(test for test in suite.results if test not in _hangs(suite))
     request = TestRequest(tests=settled, limit_s=_limit_s(context), load_plugins=False)
-    bare = await context.observe("bare", 2, request)
+    bare = await context.observe("bare", 2, request, "the suite again, without its plugins")
     return _outcomes(bare) != {test: _outcomes(suite)[test] for test in settled}
 
 
@@ -155,7 +156,7 @@ async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bo
         limits_s=_hangs(suite),
         load_plugins=load_plugins,
     )
-    return await context.observe("traced", 3, request)
+    return await context.observe("traced", 3, request, "recording which lines the tests run")
 
 
 async def observe_repeats(
@@ -174,7 +175,8 @@ async def observe_repeats(
             hash_seed=number,
             load_plugins=load_plugins,
         )
-        reports.append(await context.observe(f"repeat-{number}", 3 + number, request))
+        doing = f"repeating what failed, {number} of {REPEATS}"
+        reports.append(await context.observe(f"repeat-{number}", 3 + number, request, doing))
     return tuple(reports)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from treemend.agents.progress import Listener, ignore
+from treemend.agents.progress import Listener, Working, ignore
 from treemend.store.database import Store
 from treemend.store.records import UNTOUCHED, Execution, Run, RunId, Spend, Task
 from treemend.verify.runner import TestReport, TestRequest, TestRunner
@@ -64,10 +64,14 @@ class RunContext:
         self.tests_run += len(report.results)
         return report
 
-    async def observe(self, name: str, attempt: int, request: TestRequest) -> TestReport:
-        """Run tests on the untouched tree, once: a step that runs again gets the recorded report."""
+    async def observe(self, name: str, attempt: int, request: TestRequest, doing: str) -> TestReport:
+        """Run tests on the untouched tree, once: a step that runs again gets the recorded report.
+
+        `doing` says in a few words what for.
+        """
         recorded = self.store.get_blob(self.id, name)
         if recorded is None:
+            self.listener(Working(doing))
             report = await self.run_tests(request)
             self.store.put_blob(self.id, name, REPORT.dump_json(report))
         else:

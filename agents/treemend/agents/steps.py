@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from treemend.agents.evaluation import Evaluator
-from treemend.agents.exploration import Exploration
+from treemend.agents.exploration import EXHAUSTED, Exploration
 from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Noted, PhaseEnded, PhaseStarted
+from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, Working
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import write_receipt
 from treemend.agents.reproduction import (
@@ -43,6 +43,11 @@ from treemend.verify.warm_runner import check_agreement
 
 MakePolicy = Callable[[Plan], Policy]
 NOT_REPRODUCED = "not reproduced"
+TRYING = "trying changes"
+NOTHING_TO_CHANGE = (
+    "no line that may be patched runs in the failing tests "
+    "(tests and what configures them never are, nor what --only leaves out)"
+)
 COMPARED_MAX = 50
 
 
@@ -88,19 +93,19 @@ class Steps:
         context.listener(PhaseEnded(f"{counted(len(made.files), 'file')} copied to work on"))
 
     async def localize(self, state: GraphState) -> GraphState:
-        self._context.listener(PhaseStarted("localize", "running the suite on the untouched tree"))
+        self._context.listener(PhaseStarted("localize"))
         suite = await observe_suite(self._context)
         trouble = check_suite(suite)
         if trouble is not None:
             return self._end(trouble)
         resolve_named(self._context.task.symptom.failing_tests, suite)
+        await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         failed = len(failing_tests(suite)) or "none"
         self._context.listener(PhaseEnded(f"{counted(len(suite.results), 'test')}, {failed} failed"))
-        await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         return {}
 
     async def reproduce(self, state: GraphState) -> GraphState:
-        self._context.listener(PhaseStarted("reproduce", "repeating what failed"))
+        self._context.listener(PhaseStarted("reproduce"))
         observation = await self._observation()
         trouble = confirm_symptom(self._context, observation)
         count = len(observation.baseline.targets)
@@ -113,12 +118,11 @@ class Steps:
         return {"ended": NOT_REPRODUCED}
 
     async def plan(self, state: GraphState) -> GraphState:
-        self._context.listener(PhaseStarted("plan", "thinking of causes"))
-        search = await self._searching()
+        search = await self._searching("plan")
         for path, reason in search.plan.refused.items():
             self._context.listener(Noted(f"not edited: {path}: {reason}"))
         self._context.listener(PhaseEnded(search.plan.summary))
-        self._context.listener(PhaseStarted("search"))
+        self._context.listener(PhaseStarted("search", TRYING))
         return {}
 
     async def select(self, state: GraphState) -> GraphState:
@@ -145,7 +149,7 @@ class Steps:
         found = len(search.exploration.plausible())
         executed = search.exploration.executed
         self._context.listener(PhaseEnded(f"{counted(executed, 'candidate')} tried, {found} plausible"))
-        self._context.listener(PhaseStarted("rank", "confirming the best on the whole suite"))
+        self._context.listener(PhaseStarted("rank"))
         best = await decide(self._context, search.exploration, search.evaluator, self._selector)
         held = "none holds" if best is None else f"#{best.candidate} holds in a cold run of all tests"
         self._context.listener(PhaseEnded(held if found else "nothing to rank"))
@@ -183,21 +187,29 @@ class Steps:
             named=resolve_named(self._context.task.symptom.failing_tests, suite),
         )
 
-    async def _searching(self) -> _Search:
+    async def _searching(self, phase: Phase = "search") -> _Search:
+        """The search of this process, begun in `phase`: a resumed run plans in the midst of its search."""
         if self._search is None:
-            observation = await self._observation()
-            await self._check_warm(observation)
-            plan = make_plan(self._context, observation)
-            evaluator = Evaluator(self._context, observation, plan.sources)
-            policy = self._make_policy(plan)
-            exploration = Exploration(self._context, policy, evaluator, plan.symptom)
-            await exploration.restore()
-            self._search = _Search(plan, evaluator, exploration)
+            self._context.listener(PhaseStarted(phase))
+            self._search = await self._begin_search()
+            if phase == "search":
+                self._context.listener(Working(TRYING))
         return self._search
+
+    async def _begin_search(self) -> _Search:
+        observation = await self._observation()
+        await self._check_warm(observation)
+        self._context.listener(Working("thinking of causes"))
+        plan = make_plan(self._context, observation)
+        evaluator = Evaluator(self._context, observation, plan.sources)
+        exploration = Exploration(self._context, self._make_policy(plan), evaluator, plan.symptom)
+        await exploration.restore()
+        return _Search(plan, evaluator, exploration)
 
     async def _check_warm(self, observation: Observation) -> None:
         """Let the warm runner show on the untouched tree that it sees what a cold one sees."""
         context, suite = self._context, observation.suite
+        context.listener(Working("starting a warm process for the candidates"))
         known = (*observation.baseline.targets, *observation.baseline.regression)
         tests = [test for test in known if suite.results[test].outcome != "timeout"]
         await check_agreement(context.warm, suite, tests[:COMPARED_MAX], observation.load_plugins)
@@ -206,9 +218,11 @@ class Steps:
 
 
 def _why_ended(ended: str, executed: int) -> str:
+    if ended == EXHAUSTED and not executed:
+        return NOTHING_TO_CHANGE
     limits = {
         "time": "the time was spent (more with --time)",
         "candidates": "the number of candidates was reached (more with --candidates)",
-        "nothing left to try": "every change that the policy could think of was tried",
+        EXHAUSTED: "every change that the policy could think of was tried",
     }
     return f"none of {counted(executed, 'candidate')} is plausible; {limits.get(ended, ended)}"

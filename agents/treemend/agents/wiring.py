@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Listener
+from treemend.agents.progress import Listener, SuiteProgress
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
@@ -118,7 +118,7 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
         repo=Path(task.repo),
         arguments=pytest_arguments(task.test_command),
     )
-    cold = PytestRunner(target)
+    cold = PytestRunner(target, lambda done, total: listener(SuiteProgress(done, total)))
     spent = store.spend(run.id)
     return RunContext(
         store=store,

@@ -72,7 +72,7 @@ class Store:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._readers = engine.execution_options(**{READS_ONLY: True})
-        self._name = name
+        self.name = name
 
     def create_run(self, run: Run) -> None:
         with self._transaction() as session:
@@ -183,13 +183,13 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
-        with named_errors(self._name), Session(self._engine) as session:
+        with named_errors(self.name), Session(self._engine) as session:
             yield session
             session.commit()
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with named_errors(self._name), Session(self._readers) as session:
+        with named_errors(self.name), Session(self._readers) as session:
             yield session
 
     def _records(self, kind: type[R], table: type[SQLModel], run_id: RunId, order: Any) -> list[R]:

@@ -46,6 +46,11 @@ class Entry:
     is_link: bool
 
 
+def find_git() -> str | None:
+    """The path of the git that is used, None where it isn't installed."""
+    return shutil.which("git", path=_search_path())
+
+
 def find_repository(folder: Path) -> GitRepository | None:
     """The repository whose work tree `folder` (resolved) lies in, found without running git."""
     for top in (folder, *folder.parents):
@@ -207,7 +212,7 @@ class GitRepository:
         )
 
     def _command(self, *arguments: str) -> list[str]:
-        git = shutil.which("git", path=_search_path())
+        git = find_git()
         if git is None:
             raise UsageError(
                 f"{self.top} is a git repository, and git is not installed.",

@@ -18,20 +18,33 @@ OUTPUT_TAIL_CHARS = 4000
 
 
 Event = dict[str, Any]
+Progress = Callable[[int, int], None]
 
 
 def ignore(event: Event) -> None:
     """Nobody else listens."""
 
 
+def no_progress(done: int, total: int) -> None:
+    """Nobody follows how many of the tests have run."""
+
+
 class Listener:
     """Turns the probe's events into results, and each test's limit into the sandbox's deadline.
 
-    What is no event of the probe's is handed to `others`.
+    `progress` is told how many of how many tests have run, each time one has. What is no event of the
+    probe's is handed to `others`.
     """
 
-    def __init__(self, nonce: str, request: TestRequest, others: Callable[[Event], None] = ignore) -> None:
+    def __init__(
+        self,
+        nonce: str,
+        request: TestRequest,
+        progress: Progress = no_progress,
+        others: Callable[[Event], None] = ignore,
+    ) -> None:
         self.nonce = nonce
+        self._progress = progress
         self._others = others
         self._request = request
         self._buffer = b""
@@ -73,6 +86,7 @@ class Listener:
         elif kind == "test":
             self._running = None
             self._results.setdefault(str(event["test"]), _result(event))
+            self._progress(len(self._results), self._total())
         elif kind == "end":
             self._end = event
         elif kind == "no-pytest":
@@ -80,6 +94,10 @@ class Listener:
         else:
             self._others(event)
         return BETWEEN_TESTS_LIMIT_S
+
+    def _total(self) -> int:
+        tests = (self._collected or {}).get("tests")
+        return len(tests) if isinstance(tests, list) else len(self._results)
 
     def _limit(self, test: str) -> float:
         return self._request.limits_s.get(test, self._request.limit_s)

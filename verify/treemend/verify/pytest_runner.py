@@ -6,7 +6,7 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 
-from treemend.verify.probe_events import Listener
+from treemend.verify.probe_events import Listener, Progress, no_progress
 from treemend.verify.pytest_target import PytestTarget
 from treemend.verify.runner import TestReport, TestRequest
 
@@ -15,9 +15,13 @@ RESTARTS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class PytestRunner:
-    """Runs each request in a process of its own, on a copy of the tree of its own."""
+    """Runs each request in a process of its own, on a copy of the tree of its own.
+
+    `progress` is told how many of how many tests of a request have run.
+    """
 
     target: PytestTarget
+    progress: Progress = no_progress
 
     async def run(self, request: TestRequest) -> TestReport:
         """Run the tests asked for; a process that a hanging test took down is started again for the
@@ -27,14 +31,17 @@ class PytestRunner:
             left = _left(report)
             if request.gate is not None or not left or not report.problem:
                 return report
-            rest = await self._run_once(replace(request, tests=left))
+            rest = await self._run_once(replace(request, tests=left), len(report.results))
             if not rest.results:
                 return report
             report = _joined(report, rest)
         return report
 
-    async def _run_once(self, request: TestRequest) -> TestReport:
-        listener = Listener(secrets.token_hex(16), request)
+    async def _run_once(self, request: TestRequest, done_before: int = 0) -> TestReport:
+        def progress(done: int, total: int) -> None:
+            self.progress(done_before + done, done_before + total)
+
+        listener = Listener(secrets.token_hex(16), request, progress)
         asked = json.dumps(self.target.probe_request(request, listener.nonce)).encode()
         command = self.target.command("pytest_probe.py", request, listener.hear)
         command = replace(command, overlay=request.overlay, stdin=asked)

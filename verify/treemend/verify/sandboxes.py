@@ -84,6 +84,14 @@ def find_sandbox(
     raise SandboxUnavailableError(f"No sandbox works here. {' '.join(failures)}", mend=_MEND)
 
 
+def try_mechanisms(
+    mechanisms: Mapping[str, Callable[[], Sandbox]] = MECHANISMS,
+) -> dict[str, Sandbox | str]:
+    """Each mechanism by name, strongest first: its sandbox if a command runs in it, else why not."""
+    path, user = os.environ.get("PATH", ""), os.geteuid()
+    return {name: _tried(find, path, user) for name, find in mechanisms.items()}
+
+
 @functools.cache
 def _tried(find: Callable[[], Sandbox], path: str, uid: int) -> Sandbox | str:
     """The mechanism that `find` makes if `true` runs in it, else why not."""

@@ -42,7 +42,7 @@ class Answer:
     """A request under way: its events, and the word that the fork is gone."""
 
     def __init__(self, nonce: str, request: TestRequest) -> None:
-        self.listener = Listener(nonce, request, self._take)
+        self.listener = Listener(nonce, request, others=self._take)
         self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self.loaded: tuple[str, ...] = ()
         self.reason = ""

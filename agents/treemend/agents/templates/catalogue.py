@@ -95,7 +95,12 @@ class Change:
     weight: float = 1.0
 
 
-def changes(module: Module, lines: Collection[int], siblings: Sequence[Module] = ()) -> list[Change]:
+def changes(
+    module: Module,
+    lines: Collection[int],
+    siblings: Sequence[Module] = (),
+    templates: Sequence[Template] = BY_FREQUENCY,
+) -> list[Change]:
     """All changes of all templates on statements that touch these lines, in a fixed order.
 
     Changes that give the same text are made once, by the template to which they are likeliest; one that
@@ -108,7 +113,7 @@ def changes(module: Module, lines: Collection[int], siblings: Sequence[Module] =
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # of code that is tried, not of ours
         for site in sites:
-            for template, draft in _likeliest(_drafts(site), _limit(site, per_site_max)):
+            for template, draft in _likeliest(_drafts(site, templates), _limit(site, per_site_max)):
                 edits = tuple(sorted(draft.edits, key=lambda edit: edit.start))
                 key = canonical(module, edits) if is_ordered(edits) else None
                 if key is not None and (key in found or is_python(site, edits)):
@@ -148,8 +153,8 @@ def _sites(module: Module, wanted: frozenset[int], siblings: Sequence[Module]) -
 Drafts = list[tuple[Template, Draft]]
 
 
-def _drafts(site: Site) -> Drafts:
-    return [(template, draft) for template in BY_FREQUENCY for draft in template.make(site)]
+def _drafts(site: Site, templates: Sequence[Template]) -> Drafts:
+    return [(template, draft) for template in templates for draft in template.make(site)]
 
 
 def _limit(site: Site, count_max: int) -> int:

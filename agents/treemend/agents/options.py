@@ -1,0 +1,67 @@
+"""The options of the command line: their types, names, bounds and help."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class StrategyName(StrEnum):
+    """How the tree of thoughts is searched."""
+
+    mcts = "mcts"
+    best_of_n = "best-of-n"
+    linear = "linear"
+
+
+class SandboxName(StrEnum):
+    """What confines the code under test."""
+
+    auto = "auto"
+    bubblewrap = "bubblewrap"
+    landlock = "landlock"
+    none = "none"
+
+
+Issue = Annotated[
+    str, typer.Argument(help="The symptom: text, a file that holds it, or - for standard input.")
+]
+RunArgument = Annotated[str, typer.Argument(help="The run's id, as `treemend runs` prints it.")]
+
+Repo = Annotated[Path, typer.Option(help="The repository; it is only read.")]
+FailingTest = Annotated[
+    list[str] | None, typer.Option(help="Id of a test that should pass; may be given again.")
+]
+Trace = Annotated[str, typer.Option(help="A file with a stack trace, or - for standard input.")]
+Junit = Annotated[Path | None, typer.Option(help="A JUnit XML report of the failure.")]
+Only = Annotated[
+    list[str] | None, typer.Option(help="A path or pattern that a patch may touch; may be given again.")
+]
+TestCmd = Annotated[str, typer.Option(help="The pytest command. (default: found)")]
+Python = Annotated[str, typer.Option(help="Interpreter that runs the tests. (default: found)")]
+Commit = Annotated[str, typer.Option(help="Work on this commit instead of the tree as it lies.")]
+Strategy = Annotated[StrategyName, typer.Option(help="How to search.")]
+Time = Annotated[float, typer.Option(help="Seconds after which the search ends.", min=1.0)]
+Candidates = Annotated[int | None, typer.Option(help="Candidates to execute at most.", min=1)]
+After = Annotated[int, typer.Option(help="Candidates to execute after the first plausible one.", min=0)]
+Seed = Annotated[int, typer.Option(help="Same inputs and seed give the same patch.")]
+TestTimeout = Annotated[
+    float | None, typer.Option(help="Seconds for each test. (default: from what it took before)", min=0.1)
+]
+Sandbox = Annotated[SandboxName, typer.Option(help="What confines the tests.")]
+
+Store = Annotated[
+    str | None,
+    typer.Option("--store", envvar="TREEMEND_STORE", help="Database of runs: a file or a URL."),
+]
+Output = Annotated[Path | None, typer.Option(help="Folder for patch.diff, receipt.json and receipt.md.")]
+Apply = Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on standard error but errors.")]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Every candidate with its thought, and the time of each phase."),
+]
