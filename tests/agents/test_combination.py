@@ -9,6 +9,7 @@ from treemend.agents.feedback import Failure, Feedback
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Idea, Parent
 from treemend.agents.template_policy import TemplatePolicy
+from treemend.store.records import Frame
 from treemend.tools.edits import apply_edits
 from treemend.tools.syntax import parse_module
 from treemend.verify.spectra import Line
@@ -84,3 +85,24 @@ async def test_edits_of_the_same_characters_are_not_combined() -> None:
         for idea in await added(one, Parent(key=made.key, feedback=HALF)):
             edits = list(await one.realize(idea.key))
             assert all(a.end < b.start for a, b in pairwise(edits))
+
+
+SLIPS = """\
+def pick(items):
+    for item in itmes:
+        last = item
+    return lats
+"""
+
+
+async def test_where_the_code_crashes_next_is_mended_though_no_failing_test_had_come_there() -> None:
+    modules = {"code.py": parse_module("code.py", SLIPS)}
+    lines: dict[Line, float] = {("code.py", 2): 1.0}
+    one = TemplatePolicy(Plan({}, modules, {}, FAILS, lambda failing: lines), seed=0)
+    made = next(idea for idea in await changes_of(one, 2) if "Use `items` instead of `itmes`" in idea.text)
+    message = "/repo/code.py:4: NameError: name 'lats' is not defined"
+    crash = Failure(message=message, frames=(Frame(path="code.py", line=4, function="pick"),))
+    now = Feedback(passed=frozenset(), failures={"one": crash, "two": crash})
+    ideas = await added(one, Parent(key=made.key, feedback=now))
+    texts = [apply_edits(SLIPS, list(await one.realize(idea.key))) for idea in ideas[:5]]
+    assert SLIPS.replace("itmes", "items").replace("lats", "last") in texts

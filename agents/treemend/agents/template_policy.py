@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from treemend.agents.combination import Choice, additions, parts_of
 from treemend.agents.evidence import evidence_of
@@ -12,8 +13,11 @@ from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Idea, Parent, Proposal
 from treemend.agents.templates.catalogue import Change
-from treemend.agents.weights import Likelihood, template_weights
+from treemend.agents.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.store.records import Edit
+
+BEYOND = "beyond/"
+"""How the keys of changes begin that stand where no failing test has come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class TemplatePolicy:
         return Proposal(tuple(chosen), rest[0].prior if rest else 0.0)
 
     async def realize(self, key: str) -> Sequence[Edit]:
-        edits = [edit for part in parts_of(key) for edit in self._choices[part].change.edits]
+        edits = self._edits(key)
         return sorted(edits, key=lambda edit: (edit.path, edit.start))
 
     def _below(self, parent: Parent) -> list[Idea]:
@@ -79,10 +83,25 @@ class TemplatePolicy:
         ]
 
     def _added_to(self, parent: Parent, feedback: Feedback) -> list[Idea]:
-        made = [edit for part in parts_of(parent.key) for edit in self._choices[part].change.edits]
-        evidence = evidence_of(feedback, self._texts, made)
-        likelihood = Likelihood(self._plan.suspicion(feedback.failures), evidence)
-        return additions(parent, feedback, self._choices, likelihood)
+        evidence = evidence_of(feedback, self._texts, self._edits(parent.key))
+        suspicion = self._plan.suspicion(feedback.failures)
+        likelihood = Likelihood(suspicion, evidence, elsewhere=UNREACHED)
+        return additions(parent, feedback, {**self._choices, **self._neighbours}, likelihood)
+
+    def _edits(self, key: str) -> list[Edit]:
+        choices = [
+            (self._choices if part in self._choices else self._neighbours)[part] for part in parts_of(key)
+        ]
+        return [edit for choice in choices for edit in choice.change.edits]
+
+    @cached_property
+    def _neighbours(self) -> dict[str, Choice]:
+        """What may be changed where the failing tests get only after a first change."""
+        weighted = neighbour_weights(self._plan.modules, self._plan.suspicion(self._plan.symptom.failures))
+        return {
+            f"{BEYOND}{number}": Choice(change, weight, _fault_text(change))
+            for number, (change, weight) in enumerate(weighted)
+        }
 
 
 def _faults(weighted: Sequence[tuple[Change, float, float]], seed: int) -> list[_Fault]:
@@ -99,10 +118,17 @@ def _faults(weighted: Sequence[tuple[Change, float, float]], seed: int) -> list[
 def _fault(group: Sequence[tuple[Change, float, float]], total: float, seed: int) -> _Fault:
     together = sum(mass for _, _, mass in group)
     ordered = sorted(group, key=lambda entry: (-entry[2], _shuffled(entry[0].remedy, seed)))
-    place = group[0][0].place
+    return _Fault(
+        _fault_text(group[0][0]),
+        together / total,
+        tuple((c, mass / together, weight) for c, weight, mass in ordered),
+    )
+
+
+def _fault_text(change: Change) -> str:
+    place = change.place
     where = f"`{place.function}`" if place.function else "the module"
-    text = f"In {where} ({place.path}:{place.line}): {group[0][0].fault}"
-    return _Fault(text, together / total, tuple((c, mass / together, weight) for c, weight, mass in ordered))
+    return f"In {where} ({place.path}:{place.line}): {change.fault}"
 
 
 def _shuffled(text: str, seed: int) -> bytes:

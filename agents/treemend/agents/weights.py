@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from treemend.agents.evidence import Evidence
 from treemend.agents.templates.catalogue import FREQUENCIES, Change, changes
@@ -19,16 +19,35 @@ from treemend.verify.spectra import Line
 
 LINES_MAX = 200
 RANK_OFFSET = 4.0
+UNREACHED = 0.02
+"""The weight of a line that no failing test reached, where the first rank has 1 / (1 + RANK_OFFSET)."""
 
 
-def template_weights(
-    modules: Mapping[str, Module], suspicion: Mapping[Line, float]
-) -> list[tuple[Change, float]]:
+Weighted = list[tuple[Change, float]]
+
+
+def template_weights(modules: Mapping[str, Module], suspicion: Mapping[Line, float]) -> Weighted:
     """The changes of the most suspicious lines, each with its weight wherever it stands."""
-    ranked = _most_suspicious(suspicion)
+    return _weighted(modules, {line for line, _ in _most_suspicious(suspicion)})
+
+
+def neighbour_weights(modules: Mapping[str, Module], suspicion: Mapping[Line, float]) -> Weighted:
+    """The same of the other lines of their functions, which no failing test has reached yet."""
+    suspicious = {line for line, _ in _most_suspicious(suspicion)}
+    lines: set[Line] = set()
+    for path, module in modules.items():
+        functions = module.functions_by_line()
+        suspected = {
+            functions[line] for line_path, line in suspicious if line_path == path and line in functions
+        }
+        lines |= {(path, line) for line, name in functions.items() if name and name in suspected}
+    return _weighted(modules, lines - suspicious)
+
+
+def _weighted(modules: Mapping[str, Module], wanted: Collection[Line]) -> Weighted:
     found: list[Change] = []
     for path, module in modules.items():
-        lines = {line for (line_path, line), _ in ranked if line_path == path}
+        lines = {line for line_path, line in wanted if line_path == path}
         siblings = [other for name, other in modules.items() if name != path]
         found += changes(module, lines, siblings) if lines else []
     instances = Counter(change.template for change in found)
@@ -39,16 +58,25 @@ def template_weights(
 
 
 class Likelihood:
-    """The factor that place and failures put on a change."""
+    """The factor that place and failures put on a change.
 
-    def __init__(self, suspicion: Mapping[Line, float], evidence: Evidence) -> None:
+    A line that crashes now is as suspicious as any; `elsewhere` is the weight of lines without a rank.
+    """
+
+    def __init__(self, suspicion: Mapping[Line, float], evidence: Evidence, elsewhere: float = 0.0) -> None:
         self._by_line = _rank_weights(_most_suspicious(suspicion))
+        highest = max(self._by_line.values(), default=1.0)
+        for crash in evidence.crashes:
+            self._by_line.setdefault(crash.line, highest)
+        self._elsewhere = elsewhere
         self._evidence = evidence
 
     def of(self, change: Change) -> float:
         place = change.place
         lines = range(place.line, place.end_line + 1)
-        suspicion = max((self._by_line.get((place.path, line), 0.0) for line in lines), default=0.0)
+        suspicion = max(
+            (self._by_line.get((place.path, line), self._elsewhere) for line in lines), default=0.0
+        )
         return suspicion * self._evidence.likelihood(change) if suspicion else 0.0
 
 

@@ -9,6 +9,9 @@ from treemend.search.tree import Node, Tree
 
 C_BASE = 10.0
 C = 4.0
+PRIOR_MIN = 1e-9
+K = 3
+"""Siblings of a node in RethinkMCTS, for which `C` and `C_BASE` are right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,13 @@ def mcts(tree: Tree) -> Step | None:
 
 
 def _best_open_child(tree: Tree, node: Node) -> Node | None:
-    """Return the child to enter; None where the reserve wins."""
-    explore = exploration(node.visits)
+    """Return the child to enter; None where the reserve wins.
+
+    Where no sibling has the 1/k that k equal ones would have, exploration is scaled up as if the likeliest
+    had: among hundreds of siblings it would else vanish beside any value.
+    """
+    likeliest = max([node.reserve_prior, *(tree.nodes[seq].prior for seq in node.children)])
+    explore = exploration(node.visits) * max(1.0, 1.0 / (K * max(likeliest, PRIOR_MIN)))
     best: Node | None = None
     best_key = (
         p_ucb(explore, value=0.0, prior=node.reserve_prior, returns=0),
