@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum
 CASES ?= bench
 BENCH_OUT ?= out
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench bench-verify lock clean
 
 demo: $(STAMP)
 	$(BIN)/treemend demo
@@ -22,6 +22,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/repair.py $(CASES) --out $(BENCH_OUT)
+
+bench-verify: $(STAMP)
+	$(BIN)/python benchmarks/verify.py --out $(BENCH_OUT)/verify --write benchmarks/RESULTS.md
 
 lock:
 	$(PYTHON) -m venv $(VENV)

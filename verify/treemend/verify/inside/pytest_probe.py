@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 FRAMES_MAX = 40
+ENTRIES_SHOWN = 20
 MESSAGE_CHARS_MAX = 4000
 ALARM_REPEAT_S = 0.2
 HARD_AFTER_S = 1.0
@@ -340,6 +341,13 @@ def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
     return found[:5] + found[5:][-(FRAMES_MAX - 5) :] if len(found) > FRAMES_MAX else found
 
 
+def _shorten(excinfo: Any) -> None:
+    """Leave pytest the innermost entries of a traceback: it looks at each, and shows none."""
+    if excinfo is not None and len(excinfo.traceback) > ENTRIES_SHOWN:
+        entries = excinfo.traceback
+        excinfo.traceback = type(entries)(list(entries)[-ENTRIES_SHOWN:])
+
+
 def make_plugin(probe: Probe, lines: Lines) -> object:
     """The hooks that need pytest itself, which must not be imported before the request is read."""
     import pytest
@@ -347,6 +355,7 @@ def make_plugin(probe: Probe, lines: Lines) -> object:
     class Hooks:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+            _shorten(call.excinfo)
             outcome: Any = yield
             if call.excinfo is not None:
                 outcome.get_result().treemend_frames = _frames(call.excinfo, lines)
