@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from treemend.agents.sandbox_command import sandbox_command
 from treemend.store.errors import TreemendError
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ OutputOption = Annotated[
 ]
 ApplyOption = Annotated[bool, typer.Option("--apply", help="Write the patch into the repository.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)
 
 
 def _print_version(wanted: bool) -> None:

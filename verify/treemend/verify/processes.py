@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from treemend.store.errors import SandboxUnavailableError
 from treemend.verify.memory import tree_memory_bytes
 from treemend.verify.pipes import Capped, Reader, Writer
-from treemend.verify.sandbox import Command, CommandResult, Ending
+from treemend.verify.sandbox import Command, CommandResult, Ending, Stream
 
 READY = b"\n"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -84,10 +85,9 @@ class _Run:
         self._mechanism = mechanism
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
-        limits = command.limits
-        self._stdout = Capped(limits.output_bytes, lambda: self._end("output"))
-        self._stderr = Capped(limits.output_bytes, lambda: self._end("output"))
-        self._report_left = limits.report_bytes
+        self._stdout = self._capped("stdout")
+        self._stderr = self._capped("stderr")
+        self._report_left = command.limits.report_bytes
         self._report_error: Exception | None = None
         self._closing = False
         self._status = b""
@@ -102,6 +102,11 @@ class _Run:
         self._limit: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._memory_poll: asyncio.TimerHandle | None = None
+
+    def _capped(self, stream: Stream) -> Capped:
+        hand_on = self._command.on_output
+        on_kept = None if hand_on is None else functools.partial(hand_on, stream)
+        return Capped(self._command.limits.output_bytes, lambda: self._end("output"), on_kept)
 
     # -- start ---------------------------------------------------------------------------------
 

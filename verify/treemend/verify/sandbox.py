@@ -27,6 +27,9 @@ class Limits:
     report_bytes: int = 64 << 20
 
 
+Stream = Literal["stdout", "stderr"]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command on one tree.
@@ -44,6 +47,7 @@ class Command:
         on_report: Called in the caller's process with each chunk written to the report pipe, as it
             comes; the command finds the pipe's number in TREEMEND_REPORT_FD. Returning a number
             sets a new deadline, that many seconds from now, at which everything is killed.
+        on_output: Called with each chunk of output that is kept, as it comes; it may not raise.
     """
 
     argv: Sequence[str]
@@ -56,6 +60,7 @@ class Command:
     on_start: Callable[[Callable[[bytes], None]], None] | None = None
     limits: Limits = Limits()
     on_report: Callable[[bytes], float | None] | None = None
+    on_output: Callable[[Stream, bytes], None] | None = None
 
 
 Ending = Literal["exit", "signal", "time", "memory", "output", "deadline"]
