@@ -66,7 +66,7 @@ def test_time_limit_and_report(treemend: Treemend, mechanism: Choice, workspace:
     assert (ended.returncode, ended.stdout) == (124, b"begun\n")
     assert f"sandbox: {mechanism}\n" in told
     assert "killed at the limit of time (0.5 s)" in told
-    assert "4 GiB of memory, 256 processes" in told
+    assert "2 GiB of memory, 256 processes" in told
     for sentence in find_sandbox(mechanism).not_covered:
         assert f"not covered: {sentence}\n" in told
 

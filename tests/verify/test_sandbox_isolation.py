@@ -89,14 +89,25 @@ async def test_E04_command_lines_of_other_processes(attack: Attack, control: Att
 
 
 async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts the command has an empty environment of its own; a naive runner hands on all of it."""
     monkeypatch.setenv("OPENAI_API_KEY", "canary-in-the-runner")
+    naive = subprocess.run(["cat", "/proc/self/environ"], stdout=subprocess.PIPE, check=True)
+    assert b"canary-in-the-runner" in naive.stdout
+    for path in ("/proc/1/environ", f"/proc/{os.getpid()}/environ", "/proc/self/environ"):
+        assert "canary" not in (await attack("return open(sys.argv[1], 'rb').read()", path)).said
     outcome = await attack("return open('/proc/1/environ', 'rb').read()")
     assert not outcome.won or outcome.said.endswith("won b''\n")
 
 
-async def test_E06_memory_of_other_processes(attack: Attack, victim: tuple[int, str]) -> None:
+async def test_E06_memory_of_other_processes(
+    attack: Attack, control: Attack, victim: tuple[int, str]
+) -> None:
     pid, _ = victim
-    assert not (await attack("open(f'/proc/{sys.argv[1]}/mem', 'rb')", str(pid))).won
+    body = "open(f'/proc/{sys.argv[1]}/mem', 'rb').close()"
+    assert not (await attack(body, str(pid))).won
+    assert not (await attack("open('/proc/1/mem', 'r+b').close()")).won
+    if os.geteuid() == 0:
+        assert (await control(body, str(pid))).won
 
 
 async def test_E08_inherited_descriptors(attack: Attack, open_folder: Path) -> None:
@@ -173,6 +184,31 @@ async def test_E11_E12_unix_socket_of_the_host(
         assert (await control(body, name)).won and connected(server)
         assert not (await attack(body, name)).won
         assert not connected(server)
+
+
+async def test_E11_unix_socket_in_the_tree(
+    attack: Attack, control: Attack, confined: Confined, tree: Path
+) -> None:
+    """A read-only mount keeps nobody from connecting to a socket in it."""
+    for folder in (tree, *tree.parents[:3]):
+        folder.chmod(0o755)
+    name = str(tree / "sock")
+    body = """
+        for path in sys.argv[1:]:
+            with socket.socket(socket.AF_UNIX) as client:
+                try: client.connect(path)
+                except OSError as error: print(path, error)
+                else: return path
+        raise SystemExit("none")
+    """
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        os.chmod(name, 0o777)
+        server.listen()
+        server.setblocking(False)
+        assert (await control(body, name)).won and connected(server)
+        won = (await attack(body, name, "sock", "/run/treemend/source/tree/sock")).won
+        assert won == connected(server) == says(confined, "A socket that lies in the tree")
 
 
 async def test_E11_datagram_pair_does_not_reach_the_host(

@@ -136,6 +136,7 @@ def _ending(limits: Limits, result: CommandResult) -> str:
         "time": f"killed at the limit of time ({limits.wall_s:g} s)",
         "deadline": f"killed at the limit of time ({limits.wall_s:g} s)",
         "memory": f"killed at the limit of memory ({_size(limits.memory_bytes)})",
+        "disk": f"killed at the limit of disk ({_room(limits)})",
         "output": f"killed at the limit of output ({_size(limits.output_bytes)})",
     }[result.ended_by]
 
@@ -147,11 +148,15 @@ def _limits(limits: Limits) -> str:
             f"{limits.cpu_s:g} s of CPU time for each process",
             f"{_size(limits.memory_bytes)} of memory",
             f"{limits.processes} processes",
-            f"{_size(limits.tree_bytes)} in the tree",
+            f"{_room(limits)} on disk",
             f"{_size(limits.file_bytes)} for each file",
             f"{_size(limits.output_bytes)} for each stream of output",
         )
     )
+
+
+def _room(limits: Limits) -> str:
+    return f"{_size(limits.tree_bytes)} in {limits.files} files"
 
 
 def _size(count_bytes: int) -> str:

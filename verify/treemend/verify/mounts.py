@@ -11,8 +11,9 @@ from treemend.store.errors import UsageError
 from treemend.verify.sandbox import Command
 
 STAGE = Path("/run/treemend")
-TREE = STAGE / "tree"
-OVERLAY = STAGE / "overlay"
+SOURCE = STAGE / "source"
+TREE = SOURCE / "tree"
+OVERLAY = SOURCE / "overlay"
 HOME = STAGE / "home"
 
 _SYSTEM = tuple(Path("/", n) for n in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"))
@@ -31,6 +32,7 @@ _ETC = tuple(
     )
 )
 _SHM = Path("/dev/shm")
+SCRATCH = (Path("/tmp"), _SHM, HOME)
 _KERNEL = tuple(Path("/", name) for name in ("dev", "proc", "sys"))
 
 
@@ -115,6 +117,8 @@ def system_arguments(size_bytes: int) -> list[str]:
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
     arguments += ["--perms", "0755", "--dir", "/run", "--perms", "0755", "--dir", str(STAGE)]
+    # Only the first command enters it: a socket of the host's is open to all in a read-only mount, too.
+    arguments += ["--perms", "0700", "--dir", str(SOURCE)]
     return [*arguments, "--perms", "0700", "--size", size, "--tmpfs", str(HOME)]
 
 

@@ -19,10 +19,11 @@ class Limits:
 
     wall_s: float = 60.0
     cpu_s: float = 600.0
-    memory_bytes: int = 4 << 30
+    memory_bytes: int = 2 << 30
     processes: int = 256
     file_bytes: int = 256 << 20
     tree_bytes: int = 1 << 30
+    files: int = 400_000
     output_bytes: int = 1 << 20
     report_bytes: int = 64 << 20
 
@@ -63,7 +64,7 @@ class Command:
     on_output: Callable[[Stream, bytes], None] | None = None
 
 
-Ending = Literal["exit", "signal", "time", "memory", "output", "deadline"]
+Ending = Literal["exit", "signal", "time", "memory", "disk", "output", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)
