@@ -270,6 +270,6 @@ def test_E39_nothing_is_typed_into_the_user_s_terminal(
 
 def test_E39_a_naive_runner_lets_it_type(tree: Path, python: tuple[str, tuple[Path, ...]]) -> None:
     switch = Path("/proc/sys/dev/tty/legacy_tiocsti")
-    if switch.exists() and switch.read_text().strip() == "0":
-        pytest.skip("this kernel has TIOCSTI switched off")
-    assert in_a_terminal("naive", tree, python[0]).startswith("True True b'evil")
+    possible = not switch.exists() or switch.read_text().strip() != "0"
+    expected = "True True b'evil" if possible else "True False b''"
+    assert in_a_terminal("naive", tree, python[0]).startswith(expected)

@@ -113,6 +113,9 @@ def system_arguments(size_bytes: int) -> list[str]:
     for path in _ETC:
         arguments += ["--ro-bind-try", str(path), str(path)]
     arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
+    # The first process is bwrap's own: it has no system call filter, and an ordinary user's command the
+    # same user id as it.
+    arguments += ["--perms", "0555", "--size", "4096", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
     arguments += ["--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", str(_SHM)]
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
