@@ -91,7 +91,7 @@ def test_E38_treemend_is_killed(
     mounts = Path("/proc/self/mountinfo").read_text()
     with begun(start, mechanism, tmp_path, STUBBORN.format(marker)) as process:
         inside = [os.pidfd_open(pid) for pid in processes(lambda line: marker in line)]
-        assert len(inside) > 4 and leftovers(process.pid)
+        assert len(inside) >= 3 and leftovers(process.pid)
         process.kill()
     assert_dead_soon(inside)
     assert processes(lambda line: marker in line) == []

@@ -93,6 +93,7 @@ async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", "canary-in-the-runner")
     naive = subprocess.run(["cat", "/proc/self/environ"], stdout=subprocess.PIPE, check=True)
     assert b"canary-in-the-runner" in naive.stdout
+    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
     for path in ("/proc/1/environ", f"/proc/{os.getpid()}/environ", "/proc/self/environ"):
         assert "canary" not in (await attack("return open(sys.argv[1], 'rb').read()", path)).said
     outcome = await attack("return open('/proc/1/environ', 'rb').read()")
@@ -240,6 +241,19 @@ async def test_E15_network_interfaces(attack: Attack) -> None:
         assert not listed.won or (listed.said.count(":") == 1 and "lo:" in listed.said)
 
 
+async def test_E15_names_of_the_host(attack: Attack, control: Attack, confined: Confined) -> None:
+    """What the machine is called, and which control groups it has."""
+    body = "return os.uname().nodename"
+    assert (await control(body)).said.endswith(f"won {os.uname().nodename}\n")
+    if confined.sandbox.name == "bubblewrap":
+        assert (await attack(body)).said.endswith("won sandbox\n")
+    else:
+        assert says(confined, "The name of this machine can be seen")
+    groups = {line.split(":", 2)[2] for line in Path("/proc/self/cgroup").read_text().split("\n")[:-1]}
+    outcome = await attack("return open('/proc/self/cgroup').read().split('\\n')[:-1]")
+    assert not outcome.won or not any(f":{group}'" in outcome.said for group in groups - {"/"})
+
+
 async def test_E15_connections_of_the_host(attack: Attack, control: Attack, listener: socket.socket) -> None:
     port = f":{listener.getsockname()[1]:04X} "
     body = "return open('/proc/self/net/tcp').read()"
@@ -322,6 +336,58 @@ async def test_E20_attributes_outside_are_not_changed(
     await control(body, str(target))
     changed = target.stat() if target.exists() else None
     assert changed is None or changed.st_ctime != before.st_ctime
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "os.mkdir(sys.argv[1] + '/new')",
+        "os.mkfifo(sys.argv[1] + '/new')",
+        "os.symlink('x', sys.argv[1] + '/new')",
+        "os.mknod(sys.argv[1] + '/new', 0o140666)",
+        "os.rmdir(sys.argv[1] + '/empty')",
+        "open(sys.argv[1] + '/new', 'x')",
+        "open('mine', 'w'); os.rename('mine', sys.argv[1] + '/new')",
+    ],
+)
+async def test_E20_nothing_is_made_or_removed_outside(
+    attack: Attack, control: Attack, confined: Confined, open_folder: Path, body: str
+) -> None:
+    (open_folder / "empty").mkdir()
+    await attack(body, str(open_folder))
+    await attack(body, str(open_folder), readable=(*confined.command.readable, open_folder))
+    assert os.listdir(open_folder) == ["empty"]
+    if "mine" not in body or Path("/dev/shm") in open_folder.parents:
+        assert (await control(body, str(open_folder))).won
+
+
+async def test_E20_only_the_copy_and_the_scratch_places_are_writable(
+    attack: Attack, confined: Confined
+) -> None:
+    body = """
+        places = ["/", "/dev", "/etc", "/proc", "/proc/1", "/run", "/run/treemend", "/usr", "/var"]
+        places += [os.path.dirname(os.getcwd()), *sys.argv[1:]]
+        written = []
+        for place in places:
+            try: open(place + "/new", "w").close()
+            except OSError: continue
+            written.append(place)
+        return written
+    """
+    readable = [str(path) for path in confined.command.readable]
+    assert (await attack(body, *readable)).said.endswith("won []\n")
+
+
+async def test_E01_folders_are_not_listed_and_programs_not_run_outside(
+    attack: Attack, control: Attack, open_folder: Path
+) -> None:
+    program = open_folder / "program"
+    program.write_bytes(Path("/usr/bin/id").read_bytes())
+    program.chmod(0o755)
+    listing, running = "return os.listdir(sys.argv[1])", "subprocess.run([sys.argv[1] + '/program'])"
+    for body in (listing, running):
+        assert (await control(body, str(open_folder))).won
+        assert not (await attack(body, str(open_folder))).won
 
 
 async def test_E23_git_hook_in_the_copy(attack: Attack, tree: Path) -> None:

@@ -38,7 +38,7 @@ class UserDrop:
         return [
             *(str(self.setpriv), f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
             *(f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", *bounding),
-            *("--no-new-privs", "--"),
+            "--",
         ]
 
 

@@ -41,9 +41,8 @@ _SYS_CREATE_RULESET, _VERSION_QUERY = 444, 1
 
 _READABLE = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
-    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d"),
-    *("/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/protocols"),
-    *("/etc/services", "/etc/passwd", "/etc/group", "/etc/hosts"),
+    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/mime.types", "/etc/nsswitch.conf"),
+    *("/etc/protocols", "/etc/services", "/etc/passwd", "/etc/group", "/etc/hosts"),
     # Not all of /proc/self: its `net` shows the host's connections.
     *(f"/proc/self/{name}" for name in ("cmdline", "environ", "fd", "limits", "maps", "smaps")),
     *(f"/proc/self/{name}" for name in ("stat", "statm", "status")),
@@ -146,6 +145,7 @@ _NEVER_COVERED = (
     "The copy does not appear at the repository's own path.",
     "Sockets fail, also local ones, and so do POSIX semaphores and shared memory.",
     "Names, sizes and times of files outside of the copy can be seen, their content can't.",
+    "The name of this machine can be seen.",
     "A process sees nothing of /proc/<pid> but its own first one's.",
     "Kernel memory, as of sockets and pipes, is bounded by the number of open files and processes alone.",
     "Memory, disk space and the number of files are watched every 0.1 s, so a burst may pass a limit before "
