@@ -191,29 +191,32 @@ async def test_limits_of_other_processes_are_not_changed(attack: Attack, victim:
     assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == before
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "os.setpriority(os.PRIO_PROCESS, int(sys.argv[1]), 7)",
-        "os.setpriority(os.PRIO_PGRP, int(sys.argv[1]), 7)",
-        "os.sched_setaffinity(int(sys.argv[1]), {max(os.sched_getaffinity(0))})",
-        "os.sched_setscheduler(int(sys.argv[1]), os.SCHED_IDLE, os.sched_param(0))",
-    ],
-)
-async def test_priority_of_other_processes_is_not_changed(attack: Attack, control: Attack, body: str) -> None:
+async def test_priority_of_other_processes_is_not_changed(attack: Attack, control: Attack) -> None:
     """The victim has no privileges: another user id is no protection for the user's own processes."""
+    body = """
+        pid, worked = int(sys.argv[1]), 0
+        for step in (
+            lambda: os.setpriority(os.PRIO_PROCESS, pid, 7),
+            lambda: os.setpriority(os.PRIO_PGRP, pid, 8),
+            lambda: os.sched_setaffinity(pid, {max(os.sched_getaffinity(0))}),
+            lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)),
+        ):
+            try: step()
+            except OSError: continue
+            worked += 1
+        return worked
+    """
     with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
         pid = process.pid
 
         def priorities() -> tuple[object, ...]:
-            scheduler = os.sched_getscheduler(pid)
-            return os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), scheduler
+            return os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), os.sched_getscheduler(pid)
 
         before = priorities()
         await attack(body, str(pid))
         assert priorities() == before
-        assert (await control(body, str(pid))).won
-        assert priorities() != before or len(os.sched_getaffinity(0)) == 1
+        assert (await control(body, str(pid))).said.endswith("won 4\n")
+        assert priorities() != before
         process.kill()
 
 
