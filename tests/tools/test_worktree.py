@@ -339,6 +339,39 @@ def test_H09_a_tracked_folder_that_became_a_link_is_not_followed(
     assert "pkg/b.py" not in tree.files
 
 
+SWAPPER = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+os.chdir(sys.argv[1])
+os.symlink(sys.argv[2], "link")
+print("ran", flush=True)
+while True:
+    libc.renameat2(-100, b"folder", -100, b"link", 2)  # RENAME_EXCHANGE
+"""
+
+
+def test_E26_a_folder_that_is_swapped_for_a_link_meanwhile(tmp_path: Path) -> None:
+    """Whoever looks at a path first and opens it afterwards reads a secret within a moment."""
+    tree, outside = tmp_path / "tree", tmp_path / "outside"
+    for folder, text in ((tree / "folder", "harmless"), (outside, "secret")):
+        folder.mkdir(parents=True)
+        for number in range(400):
+            (folder / f"{number}.py").write_text(text)
+    place = tree / "folder" / "0.py"
+    naive = 0
+    with subprocess.Popen([sys.executable, "-c", SWAPPER, tree, outside], stdout=subprocess.PIPE) as swapper:
+        assert swapper.stdout is not None and swapper.stdout.readline() == b"ran\n"
+        for _ in range(20_000):
+            if not place.parent.is_symlink() and place.read_text() == "secret":
+                naive += 1
+                break
+        copies = [make_private_tree(tree, tmp_path / f"copy{number}").root for number in range(4)]
+        swapper.kill()
+    assert naive > 0, "the attack did not work at all"
+    read = [path.read_text() for copy in copies for path in copy.rglob("*.py") if not path.is_symlink()]
+    assert "harmless" in read and "secret" not in read
+
+
 @pytest.mark.parametrize("versioned", [True, False])
 def test_H11_pipes_and_sockets_are_not_opened(
     repo: Path, copy: Make, versioned: bool, monkeypatch: pytest.MonkeyPatch

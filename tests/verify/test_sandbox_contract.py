@@ -65,6 +65,35 @@ async def test_program_found_on_the_path_of_its_environment(runner: Confined, tr
     assert (result.stdout, result.exit_code) == (b"found 1\n", 0)
 
 
+async def test_limits_are_those_of_the_command_and_no_core_is_written(runner: Confined) -> None:
+    """Also none by a program that the kernel would start outside: that takes a limit of one byte."""
+    source = """
+        import resource
+        for name in ("CORE", "NOFILE", "CPU", "FSIZE", "DATA"):
+            print(*resource.getrlimit(getattr(resource, "RLIMIT_" + name)), end=" ")
+    """
+    limits = Limits(cpu_s=77, file_bytes=88 << 20, memory_bytes=199 << 20)
+    result = await runner.run(replace(runner.python(source), limits=limits))
+    wanted = (1, 1024, 77, 88 << 20, 199 << 20)
+    assert result.stdout.split() == [b"%d" % value for value in wanted for _ in range(2)]
+
+
+async def test_what_programs_look_up_is_as_on_the_host(runner: Confined) -> None:
+    """Names of services and accounts, kinds of files, libraries, and programs by way of alternatives."""
+    source = """
+        import ctypes.util, os, pwd, sys
+        missing = [path for path in sys.argv[1:] if not os.access(path, os.R_OK)]
+        print(missing, ctypes.util.find_library("c"), pwd.getpwuid(0).pw_name)
+    """
+    etc = [f"/etc/{name}" for name in ("mime.types", "nsswitch.conf", "protocols", "services")]
+    alternatives = [str(p) for p in Path("/usr/bin").iterdir() if p.is_symlink()]
+    alternatives = [path for path in alternatives if os.readlink(path).startswith("/etc/alternatives/")]
+    here = [path for path in (*etc, *sorted(alternatives)[:3]) if os.path.exists(path)]
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    result = await runner.run(replace(runner.python(source, *here), env=environment))
+    assert result.stdout == b"[] libc.so.6 root\n", result.stderr
+
+
 async def test_streams(runner: Confined) -> None:
     source = """
         import sys

@@ -89,14 +89,26 @@ async def test_E04_command_lines_of_other_processes(attack: Attack, control: Att
 
 
 async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What starts the command has an empty environment of its own; a naive runner hands on all of it."""
     monkeypatch.setenv("OPENAI_API_KEY", "canary-in-the-runner")
+    naive = subprocess.run(["cat", "/proc/self/environ"], stdout=subprocess.PIPE, check=True)
+    assert b"canary-in-the-runner" in naive.stdout
+    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
+    for path in ("/proc/1/environ", f"/proc/{os.getpid()}/environ", "/proc/self/environ"):
+        assert "canary" not in (await attack("return open(sys.argv[1], 'rb').read()", path)).said
     outcome = await attack("return open('/proc/1/environ', 'rb').read()")
     assert not outcome.won or outcome.said.endswith("won b''\n")
 
 
-async def test_E06_memory_of_other_processes(attack: Attack, victim: tuple[int, str]) -> None:
+async def test_E06_memory_of_other_processes(
+    attack: Attack, control: Attack, victim: tuple[int, str]
+) -> None:
     pid, _ = victim
-    assert not (await attack("open(f'/proc/{sys.argv[1]}/mem', 'rb')", str(pid))).won
+    body = "open(f'/proc/{sys.argv[1]}/mem', 'rb').close()"
+    assert not (await attack(body, str(pid))).won
+    assert not (await attack("open('/proc/1/mem', 'r+b').close()")).won
+    if os.geteuid() == 0:
+        assert (await control(body, str(pid))).won
 
 
 async def test_E08_inherited_descriptors(attack: Attack, open_folder: Path) -> None:
@@ -175,6 +187,31 @@ async def test_E11_E12_unix_socket_of_the_host(
         assert not connected(server)
 
 
+async def test_E11_unix_socket_in_the_tree(
+    attack: Attack, control: Attack, confined: Confined, tree: Path
+) -> None:
+    """A read-only mount keeps nobody from connecting to a socket in it."""
+    for folder in (tree, *tree.parents[:3]):
+        folder.chmod(0o755)
+    name = str(tree / "sock")
+    body = """
+        for path in sys.argv[1:]:
+            with socket.socket(socket.AF_UNIX) as client:
+                try: client.connect(path)
+                except OSError as error: print(path, error)
+                else: return path
+        raise SystemExit("none")
+    """
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        os.chmod(name, 0o777)
+        server.listen()
+        server.setblocking(False)
+        assert (await control(body, name)).won and connected(server)
+        won = (await attack(body, name, "sock", "/run/treemend/source/tree/sock")).won
+        assert won == connected(server) == says(confined, "A socket that lies in the tree")
+
+
 async def test_E11_datagram_pair_does_not_reach_the_host(
     attack: Attack, control: Attack, open_folder: Path
 ) -> None:
@@ -202,6 +239,19 @@ async def test_E15_network_interfaces(attack: Attack) -> None:
         body = "return open(sys.argv[1]).read() if 'dev' in sys.argv[1] else os.listdir(sys.argv[1])"
         listed = await attack(body, path)
         assert not listed.won or (listed.said.count(":") == 1 and "lo:" in listed.said)
+
+
+async def test_E15_names_of_the_host(attack: Attack, control: Attack, confined: Confined) -> None:
+    """What the machine is called, and which control groups it has."""
+    body = "return os.uname().nodename"
+    assert (await control(body)).said.endswith(f"won {os.uname().nodename}\n")
+    if confined.sandbox.name == "bubblewrap":
+        assert (await attack(body)).said.endswith("won sandbox\n")
+    else:
+        assert says(confined, "The name of this machine can be seen")
+    groups = {line.split(":", 2)[2] for line in Path("/proc/self/cgroup").read_text().split("\n")[:-1]}
+    outcome = await attack("return open('/proc/self/cgroup').read().split('\\n')[:-1]")
+    assert not outcome.won or not any(f":{group}'" in outcome.said for group in groups - {"/"})
 
 
 async def test_E15_connections_of_the_host(attack: Attack, control: Attack, listener: socket.socket) -> None:
@@ -286,6 +336,64 @@ async def test_E20_attributes_outside_are_not_changed(
     await control(body, str(target))
     changed = target.stat() if target.exists() else None
     assert changed is None or changed.st_ctime != before.st_ctime
+
+
+async def test_E20_nothing_is_made_or_removed_outside(
+    attack: Attack, control: Attack, confined: Confined, open_folder: Path
+) -> None:
+    body = """
+        os.chdir(os.environ.get("TREEMEND_TREE", "."))
+        open("mine", "w").close()
+        outside, worked = sys.argv[1], []
+        for name, step in {
+            "mkdir": lambda path: os.mkdir(path),
+            "mkfifo": lambda path: os.mkfifo(path),
+            "symlink": lambda path: os.symlink("x", path),
+            "mknod": lambda path: os.mknod(path, 0o140666),
+            "open": lambda path: open(path, "x").close(),
+            "rmdir": lambda path: os.rmdir(outside + "/empty"),
+            "rename": lambda path: os.rename("mine", path),
+        }.items():
+            try: step(f"{outside}/{name}")
+            except OSError: continue
+            worked.append(name)
+        return len(worked)
+    """
+    (open_folder / "empty").mkdir()
+    for readable in (confined.command.readable, (*confined.command.readable, open_folder)):
+        assert (await attack(body, str(open_folder), readable=readable)).said.endswith("won 0\n")
+        assert os.listdir(open_folder) == ["empty"]
+    same_file_system = Path("/dev/shm") in open_folder.parents
+    assert (await control(body, str(open_folder))).said.endswith("won 7\n" if same_file_system else "won 6\n")
+
+
+async def test_E20_only_the_copy_and_the_scratch_places_are_writable(
+    attack: Attack, confined: Confined
+) -> None:
+    body = """
+        places = ["/", "/dev", "/etc", "/proc", "/proc/1", "/run", "/run/treemend", "/usr", "/var"]
+        places += [os.path.dirname(os.getcwd()), *sys.argv[1:]]
+        written = []
+        for place in places:
+            try: open(place + "/new", "w").close()
+            except OSError: continue
+            written.append(place)
+        return written
+    """
+    readable = [str(path) for path in confined.command.readable]
+    assert (await attack(body, *readable)).said.endswith("won []\n")
+
+
+async def test_E01_folders_are_not_listed_and_programs_not_run_outside(
+    attack: Attack, control: Attack, open_folder: Path
+) -> None:
+    program = open_folder / "program"
+    program.write_bytes(Path("/usr/bin/id").read_bytes())
+    program.chmod(0o755)
+    listing, running = "return os.listdir(sys.argv[1])", "subprocess.run([sys.argv[1] + '/program'])"
+    for body in (listing, running):
+        assert (await control(body, str(open_folder))).won
+        assert not (await attack(body, str(open_folder))).won
 
 
 async def test_E23_git_hook_in_the_copy(attack: Attack, tree: Path) -> None:

@@ -7,16 +7,19 @@ where it loses there too, nothing is proved.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.verify.conftest import Attack
+    from tests.verify.conftest import Attack, Confined
 
 pytestmark = pytest.mark.sandbox
 
@@ -79,6 +82,7 @@ CALLS = {
     "E51-realtime": "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))",
     "E51-oom": "os.write(os.open('/proc/self/oom_score_adj', os.O_WRONLY), b'-900')",
     "E55-ptrace": "call(101, 9999, 0, 0, 0)",
+    "E55-ptrace of an own child": "call(101, 0, 0, 0, 0)",
 }
 REFUSED = ("[Errno 1]", "[Errno 13]", "[Errno 97]")
 
@@ -116,6 +120,7 @@ async def test_E52_no_capabilities_no_new_privileges_and_a_filter(attack: Attack
         *("'CapPrm': '\\t0000000000000000\\n'", "'CapEff': '\\t0000000000000000\\n'"),
         *("'CapInh': '\\t0000000000000000\\n'", "'CapAmb': '\\t0000000000000000\\n'"),
         *("'NoNewPrivs': '\\t1\\n'", "'Seccomp': '\\t2\\n'"),
+        *(["'CapBnd': '\\t0000000000000000\\n'"] if os.geteuid() == 0 else []),
     ):
         assert wanted in outcome.said
 
@@ -147,6 +152,27 @@ async def test_E54_shared_memory_of_the_host(attack: Attack, control: Attack) ->
         segment.unlink()
 
 
+async def test_E54_system_v_memory_of_the_host(attack: Attack, control: Attack) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    segment = libc.shmget(0, 4096, 0o1666)
+    assert segment >= 0
+    try:
+        place = libc.shmat(segment, None, 0)
+        ctypes.memmove(place, b"canary", 6)
+        body = """
+            libc.shmat.restype = ctypes.c_void_p
+            place = libc.shmat(int(sys.argv[1]), None, 0o10000)
+            if place in (None, 2**64 - 1): raise OSError(ctypes.get_errno(), "shmat")
+            return ctypes.string_at(place, 6)
+        """
+        assert "canary" in (await control(body, str(segment))).said
+        assert not (await attack(body, str(segment))).won
+    finally:
+        libc.shmdt(ctypes.c_void_p(place))
+        libc.shmctl(segment, 0, None)
+
+
 async def test_E55_E56_other_processes_are_not_signalled(
     attack: Attack, control: Attack, victim: tuple[int, str]
 ) -> None:
@@ -163,3 +189,91 @@ async def test_limits_of_other_processes_are_not_changed(attack: Attack, victim:
     body = "import resource; resource.prlimit(int(sys.argv[1]), resource.RLIMIT_NOFILE, (1, 1))"
     assert not (await attack(body, str(pid))).won
     assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == before
+
+
+async def test_priority_of_other_processes_is_not_changed(attack: Attack, control: Attack) -> None:
+    """The victim has no privileges: another user id is no protection for the user's own processes."""
+    body = """
+        pid, worked = int(sys.argv[1]), 0
+        for step in (
+            lambda: os.setpriority(os.PRIO_PROCESS, pid, 7),
+            lambda: os.setpriority(os.PRIO_PGRP, pid, 8),
+            lambda: os.sched_setaffinity(pid, {max(os.sched_getaffinity(0))}),
+            lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)),
+        ):
+            try: step()
+            except OSError: continue
+            worked += 1
+        return worked
+    """
+    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
+        pid = process.pid
+
+        def priorities() -> tuple[object, ...]:
+            return os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), os.sched_getscheduler(pid)
+
+        before = priorities()
+        await attack(body, str(pid))
+        assert priorities() == before
+        assert (await control(body, str(pid))).said.endswith("won 4\n")
+        assert priorities() != before
+        process.kill()
+
+
+TERMINAL = """
+import asyncio, fcntl, os, pty, select, sys, termios, time
+from pathlib import Path
+
+attack = '''
+import fcntl, os, sys
+print("ran", flush=True)
+for path in (0, 1, 2, "/dev/tty", sys.argv[1]):
+    try:
+        fd = path if isinstance(path, int) else os.open(path, os.O_RDWR | os.O_NOCTTY)
+        for letter in b"evil": fcntl.ioctl(fd, 0x5412, bytes([letter]))
+    except OSError as error: print(path, error)
+    else: print("won")
+'''
+
+def pushed(slave):
+    '''What lies in the terminal for whoever reads from it next.'''
+    flags = termios.tcgetattr(slave)
+    flags[3] &= ~termios.ICANON
+    termios.tcsetattr(slave, termios.TCSANOW, flags)
+    return os.read(slave, 100) if select.select([slave], [], [], 0)[0] else b""
+
+choice, tree, program = sys.argv[1:]
+master, slave = pty.openpty()
+os.setsid()
+fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+name = os.ttyname(slave)
+if choice == "naive":
+    import subprocess
+    out = subprocess.run([program, "-c", attack, name], stdin=slave, stdout=subprocess.PIPE).stdout
+else:
+    from treemend.verify.sandbox import Command
+    from treemend.verify.sandboxes import find_sandbox
+    argv = (program, "-I", "-S", "-c", attack, name)
+    command = Command(argv=argv, tree=Path(tree), at=Path("/home/x/repo"))
+    out = asyncio.run(find_sandbox(choice).run(command)).stdout
+print(out.startswith(b"ran"), b"won" in out, pushed(slave))
+"""
+
+
+def in_a_terminal(choice: str, tree: Path, program: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-c", TERMINAL, choice, str(tree), program]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_E39_nothing_is_typed_into_the_user_s_terminal(
+    confined: Confined, tree: Path, python: tuple[str, tuple[Path, ...]]
+) -> None:
+    assert in_a_terminal(confined.sandbox.name, tree, python[0]) == "True False b''"
+
+
+def test_E39_a_naive_runner_lets_it_type(tree: Path, python: tuple[str, tuple[Path, ...]]) -> None:
+    switch = Path("/proc/sys/dev/tty/legacy_tiocsti")
+    possible = not switch.exists() or switch.read_text().strip() != "0"
+    expected = "True True b'evil" if possible else "True False b''"
+    assert in_a_terminal("naive", tree, python[0]).startswith(expected)

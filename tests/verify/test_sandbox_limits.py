@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,10 @@ async def test_E27_fork_bomb(attack: Attack, control: Attack, confined: Confined
         assert "400 forks" in (await control(body, limits=Limits(processes=40, wall_s=30))).said
 
 
-async def test_E28_memory_of_one_process(attack: Attack) -> None:
-    outcome = await attack("bytearray(600 << 20)", limits=Limits(memory_bytes=300 << 20))
-    assert "MemoryError" in outcome.said
+async def test_E28_memory_of_one_process(attack: Attack, control: Attack) -> None:
+    body = "return len(bytearray(600 << 20))"
+    assert "MemoryError" in (await attack(body, limits=Limits(memory_bytes=300 << 20))).said
+    assert (await control(body)).won
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -69,19 +71,139 @@ async def test_E29_memory_of_many_processes(attack: Attack, shared: bool) -> Non
     assert outcome.result.ended_by == "memory"
 
 
-@pytest.mark.parametrize("folder", [".", "/tmp", "/dev/shm"])
+HIDDEN_MEMORY = {
+    "memfd": """
+        held = [os.memfd_create("held") for _ in range(10)]
+        for fd in held:
+            for _ in range(10): os.write(fd, bytes(1 << 20))
+        return len(held)
+    """,
+    "sysv": """
+        libc.shmget.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int]
+        for _ in range(10):
+            if libc.shmget(0, SIZE, 0o1600) < 0: raise OSError(ctypes.get_errno(), "shmget")
+    """,
+    "partly mapped": """
+        import signal
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        for _ in range(10):
+            start = libc.mmap(None, 20 << 20, 3, 0x21, -1, 0)
+            ctypes.memset(start, 1, 20 << 20)
+            libc.munmap(start + 4096, (20 << 20) - 4096)
+        signal.pause()
+    """,
+    "page tables": """
+        import signal
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        start = libc.mmap(None, 1 << 37, 1, 0x4022, -1, 0)
+        libc.madvise(start, 1 << 37, 15)
+        for step in range(1 << 16): ctypes.c_char.from_address(start + (step << 21)).value
+        signal.pause()
+    """,
+}
+
+
+@pytest.mark.parametrize("case", ["partly mapped", "page tables"])
+async def test_E29_memory_that_no_process_seems_to_hold(
+    attack: Attack, confined: Confined, case: str
+) -> None:
+    """200 MiB, of which the processes' resident sets are a small part."""
+    admitted = case == "partly mapped" and says(confined, "Shared memory that is mapped in part only")
+    limits = Limits(memory_bytes=100 << 20, wall_s=1 if admitted else 60)
+    outcome = await attack(HIDDEN_MEMORY[case], limits=limits)
+    assert outcome.result.ended_by == ("time" if admitted else "memory")
+
+
+async def test_E29_memory_behind_descriptors(attack: Attack, control: Attack) -> None:
+    """What is written to a memory file, or lies in a System V segment, need not be mapped by anybody."""
+    for case, size in (("memfd", ""), ("sysv", "10 << 20"), ("sysv", "(1 << 40) | 4096")):
+        body = HIDDEN_MEMORY[case].replace("SIZE", size)
+        assert not (await attack(body)).won
+        if "40" not in size:
+            assert (await control(body)).won
+
+
+async def test_E30_one_big_file(attack: Attack, control: Attack) -> None:
+    body = """
+        with open("big", "wb") as file:
+            for _ in range(40): file.write(bytes(1 << 20))
+    """
+    outcome = await attack(body, limits=Limits(file_bytes=8 << 20))
+    assert "File too large" in outcome.said or outcome.result.exit_code == -signal.SIGXFSZ
+    assert (await control(body)).won
+
+
+@pytest.mark.parametrize("folder", [".", "/tmp", "/dev/shm", "$HOME"])
 async def test_E31_E32_disk_filled_with_many_files(attack: Attack, confined: Confined, folder: str) -> None:
     body = """
+        folder = os.path.expandvars(sys.argv[1])
         for number in range(40):
-            with open(f"{sys.argv[1]}/{number}", "wb") as file:
+            with open(f"{folder}/{number}", "wb") as file:
                 file.write(bytes(1 << 20))
+        time.sleep(1000)
     """
-    outcome = await attack(body, folder, limits=Limits(tree_bytes=16 << 20))
-    if confined.sandbox.name == "landlock" and folder == ".":
-        assert says(confined, "Disk space is bounded by file, not in total")
+    outcome = await attack(body, folder, limits=Limits(tree_bytes=16 << 20, wall_s=60))
+    if confined.sandbox.name == "bubblewrap":
+        assert "No space left" in outcome.said
+    elif folder in (".", "$HOME"):
+        assert outcome.result.ended_by == "disk"
     else:
-        assert not outcome.won
-        assert ("No space left" in outcome.said) == (confined.sandbox.name == "bubblewrap")
+        assert "Permission denied" in outcome.said
+
+
+@pytest.mark.parametrize("folder", [".", "/tmp", "/dev/shm", "$HOME"])
+async def test_E33_more_files_than_the_limit(
+    attack: Attack, control: Attack, confined: Confined, folder: str
+) -> None:
+    body = """
+        folder = os.path.expandvars(sys.argv[1])
+        for number in range(3000):
+            os.close(os.open(f"{folder}/{number}", os.O_CREAT | os.O_WRONLY))
+        if len(sys.argv) > 2: time.sleep(1000)
+    """
+    outcome = await attack(body, folder, "stay", limits=Limits(files=1000, wall_s=60))
+    if confined.sandbox.name == "bubblewrap" or folder in (".", "$HOME"):
+        assert outcome.result.ended_by == "disk"
+    else:
+        assert "Permission denied" in outcome.said
+    if folder == ".":
+        assert (await control(body, folder)).won
+
+
+BOMBS = {
+    "forks": ("while True:\n    try: os.fork()\n    except OSError: pass", "time"),
+    "memory": ("held = []\nwhile True: held.append(bytearray(1 << 20))", "exit"),
+    "shared memory": (
+        "import mmap\nheld = []\n"
+        "while True: held.append(mmap.mmap(-1, 1 << 20)); held[-1].write(bytes(1 << 20))",
+        "memory",
+    ),
+    "bytes": ("for n in range(10**9): open(str(n), 'wb').write(bytes(1 << 20))", "disk"),
+    "files": ("for n in range(10**9): open(str(n), 'wb').close()", "disk"),
+    "output": ("while True: sys.stdout.write('x' * 9999)", "output"),
+    "hang": ("while True: pass", "time"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_E27_to_E36_a_bomb_costs_one_command_and_its_limit(
+    attack: Attack, confined: Confined, leftovers: Callable[[], list[str]], bomb: str
+) -> None:
+    body, ended_by = BOMBS[bomb]
+    limits = Limits(1.0, 10.0, 64 << 20, 30, 8 << 20, 16 << 20, 2000, 1 << 16)
+    outcome = await attack(body, limits=replace(limits, wall_s=1.0 if ended_by == "time" else 60.0))
+    if bomb == "bytes" and confined.sandbox.name == "bubblewrap":
+        assert "No space left" in outcome.said
+    else:
+        assert outcome.result.ended_by == ended_by
+    assert not outcome.won and outcome.result.wall_s < 30
+    following = await confined.run(confined.python("print('the caller goes on')"))
+    assert following.stdout == b"the caller goes on\n"
+    assert leftovers() == []
 
 
 async def test_E34_daemon_is_dead_when_the_run_ends(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from treemend.agents import options
+from treemend.agents.sandbox_command import sandbox_command
 from treemend.store.errors import TreemendError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)
 
 
 def _print_version(wanted: bool) -> None:

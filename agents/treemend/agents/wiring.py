@@ -7,7 +7,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -109,6 +109,7 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
 def _context(store: Store, run: Run, listener: Listener) -> RunContext:
     task = run.task
     sweep_leftovers()
+    _sweep_folders(store)
     sandbox = find_sandbox(task.sandbox)
     folder = _folder(run)
     target = PytestTarget(
@@ -171,6 +172,16 @@ async def _connected(path: Path) -> aiosqlite.Connection:
 
 def _folder(run: Run) -> Path:
     return state_folder() / "runs" / run.id
+
+
+def _sweep_folders(store: Store) -> None:
+    """Remove the private trees of runs that have ended and were killed before they could."""
+    for folder in (state_folder() / "runs").glob("*"):
+        # A run of another store is that store's own.
+        with suppress(UsageError):
+            run = store.get_run(RunId(folder.name))
+            if run.id == folder.name and run.outcome is not None:
+                _forget_folder(run)
 
 
 def _forget_folder(run: Run) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -179,6 +180,22 @@ def _shown(path: str) -> str:
     return path if path.isprintable() and path.isascii() else ascii(path)
 
 
+@contextmanager
+def _parent_opened(root: Path, path: str) -> Iterator[tuple[int, str]]:
+    """The folder that holds a file, opened one name after the other, and the file's own name: a folder that
+    is swapped for a link meanwhile is refused."""
+    *folders, name = path.split("/")
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    parent = os.open(root, flags)
+    try:
+        for folder in folders:
+            above, parent = parent, os.open(folder, flags | os.O_NOFOLLOW, dir_fd=parent)
+            os.close(above)
+        yield parent, name
+    finally:
+        os.close(parent)
+
+
 class _Copy:
     """A tree in the making."""
 
@@ -237,20 +254,20 @@ class _Copy:
         self._note_file(entry.path, target, entry.executable, hashlib.sha256(entry.content))
 
     def _add_from_disk(self, path: str) -> None:
-        place = self._repo / path
-        status = place.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            self._link(path, os.readlink(place), self._target(path))
-        elif stat.S_ISREG(status.st_mode):
-            self._check_size(status.st_size)
-            self._copy_file(path, place)
-        else:
-            self.notes.append(_NOT_A_FILE.format(_shown(path)))
+        with _parent_opened(self._repo, path) as (parent, name):
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if stat.S_ISLNK(status.st_mode):
+                self._link(path, os.readlink(name, dir_fd=parent), self._target(path))
+            elif stat.S_ISREG(status.st_mode):
+                self._check_size(status.st_size)
+                self._copy_file(path, name, parent)
+            else:
+                self.notes.append(_NOT_A_FILE.format(_shown(path)))
 
-    def _copy_file(self, path: str, place: Path) -> None:
+    def _copy_file(self, path: str, name: str, parent: int) -> None:
         # Something else may lie there by now: a link is refused, a pipe doesn't block.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(place, flags)
+        descriptor = os.open(name, flags, dir_fd=parent)
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from treemend.store.errors import SandboxUnavailableError
 from treemend.verify import seccomp
+from treemend.verify.disk import mounts_over
 from treemend.verify.handover import UserDrop, first_command
-from treemend.verify.mounts import HOME, place, system_arguments, workspace_arguments
+from treemend.verify.mounts import HOME, SCRATCH, place, system_arguments, workspace_arguments
 from treemend.verify.processes import Launch, supervise
 from treemend.verify.sandbox import Command, CommandResult
 from treemend.verify.staging import private_folder, write_overlay
@@ -32,6 +33,10 @@ _NAMESPACES = (
 # gone before the command starts.
 _ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_DAC_READ_SEARCH")
 _USER_ID = 1000
+_UNPRIVILEGED_GAPS = (
+    "Shared memory that is mapped in part only is not counted in full.",
+    "A socket that lies in the tree itself can be connected to.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,11 @@ class Bubblewrap:
     @property
     def not_covered(self) -> tuple[str, ...]:
         return (
-            "The number of files in memory is bounded only by their bytes.",
-            "Memory is watched every 0.1 s, so a burst may pass the limit before it is killed.",
+            *(() if self.setpriv is not None else _UNPRIVILEGED_GAPS),
+            "Kernel memory, as of sockets and pipes, is bounded by the number of open files and processes "
+            "alone.",
+            "Memory and the number of files are watched every 0.1 s, so a burst may pass a limit before it "
+            "is killed.",
         )
 
     @property
@@ -90,6 +98,7 @@ class Bubblewrap:
                 *("--chdir", str(placement.at), "--seccomp", str(filtered)),
             ]
             arguments = stack.enter_context(_memory_file(_nul_separated(options)))
+            over_disk = stack.enter_context(mounts_over((placement.at, *SCRATCH), command.limits))
 
             def launch(report_fd: int, status_fd: int) -> Launch:
                 argv = [
@@ -97,7 +106,7 @@ class Bubblewrap:
                     *("--json-status-fd", str(status_fd), "--"),
                     *first_command(command, placement, drop, report_fd),
                 ]
-                return Launch(argv, pass_fds=(arguments, filtered, *files.values()))
+                return Launch(argv, (arguments, filtered, *files.values()), over_disk=over_disk)
 
             return await supervise(command, self.name, launch)
 

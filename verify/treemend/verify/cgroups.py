@@ -1,4 +1,4 @@
-"""A control group of its own for a command whose user id has no process limit.
+"""A control group of its own for a command: it bounds its processes and finds them all again.
 
 Only below the group that this process is in, so that no bound set from outside is ever escaped.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,12 @@ def control_group(parent: Path, limits: Limits) -> Iterator[Path]:
 
 
 def _remove(group: Path) -> None:
-    # A killed process leaves its group a little after its parent has reaped it.
+    """Kill what is still in it, and take it away.
+
+    A killed process leaves its group a little after its parent has reaped it.
+    """
     for _ in range(50):
+        _kill_members(group)
         try:
             group.rmdir()
         except FileNotFoundError:
@@ -82,9 +87,20 @@ def _remove(group: Path) -> None:
             return
 
 
+def _kill_members(group: Path) -> None:
+    members = _words(group / "cgroup.procs")
+    with contextlib.suppress(OSError):
+        if members:
+            # None is born after the list was read.
+            (group / "pids.max").write_text("0")
+            members = _words(group / "cgroup.procs")
+    for pid in members:
+        with contextlib.suppress(OSError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
 def sweep_groups(parent: Path) -> None:
-    """Remove the empty groups that dead runners left below `parent`."""
+    """Kill what dead runners left running in groups below `parent`, and remove these."""
     for group in parent.glob("treemend-*"):
         if is_leftover(group.name):
-            with contextlib.suppress(OSError):
-                group.rmdir()
+            _remove(group)

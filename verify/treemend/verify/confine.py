@@ -74,7 +74,7 @@ def main() -> NoReturn:
     if child == 0:
         _become_command(orders, mask)
     code = _wait(child, awaited)
-    _kill_all(orders["uid"])
+    _kill_all(orders["uid"], orders["cgroup"])
     _tool("rm", b"-rf", b"--", orders["private"], quiet=True)
     os._exit(code)
 
@@ -224,11 +224,13 @@ def _wait(child: int, awaited: set[signal.Signals]) -> int:
                 break
 
 
-def _kill_all(uid: int | None) -> None:
+def _kill_all(uid: int | None, groups: list[bytes]) -> None:
     """Kill every descendant; orphans became children of this process."""
     for _ in range(1000):
         if uid is not None:
             _kill_uid(uid)
+        elif groups:
+            _kill_groups(groups)
         else:
             _kill_descendants()
         if not _reap():
@@ -244,6 +246,18 @@ def _kill_uid(uid: int) -> None:
             os.kill(-1, signal.SIGKILL)
         os._exit(0)
     os.waitpid(pid, 0)
+
+
+def _kill_groups(groups: list[bytes]) -> None:
+    """Kill all members of control groups, in which nothing can be forked any more."""
+    for group in groups:
+        with contextlib.suppress(OSError):
+            with open(group + b"/pids.max", "wb") as limit:
+                limit.write(b"0")
+            with open(group + b"/cgroup.procs", "rb") as members:
+                for pid in members.read().split():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
 
 def _kill_descendants() -> None:

@@ -19,7 +19,6 @@ from treemend.verify.sandbox import Command, Limits
 
 # Flag and unit in bytes of the shell's `ulimit` (POSIX counts file sizes in 512-byte blocks).
 _ULIMIT = {
-    resource.RLIMIT_CORE: ("-c", 512),
     resource.RLIMIT_NOFILE: ("-n", 1),
     resource.RLIMIT_CPU: ("-t", 1),
     resource.RLIMIT_FSIZE: ("-f", 512),
@@ -39,7 +38,7 @@ class UserDrop:
         return [
             *(str(self.setpriv), f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
             *(f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", *bounding),
-            *("--no-new-privs", "--"),
+            "--",
         ]
 
 
@@ -91,6 +90,9 @@ def _copy_around(copy: str, placement: Placement, folder: Path) -> str:
 def _limit_steps(limits: Limits) -> list[str]:
     values = dict(resource_limits(limits))
     steps = [f"ulimit {flag} {values[kind] // unit}" for kind, (flag, unit) in _ULIMIT.items()]
+    # No shell counts the size of a core in bytes.
+    core = values[resource.RLIMIT_CORE]
+    steps.append(f"{{ prlimit --pid $$ --core={core}:{core} 2>/dev/null || ulimit -c 0; }}")
     # Processes: -u for bash and its like, -p for dash, where -u does not exist.
     processes = values[resource.RLIMIT_NPROC]
     return [*steps, f"{{ ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; }}"]

@@ -31,13 +31,43 @@ def find_interpreter(wanted: str, repo: Path) -> Interpreter:
     Raises:
         UsageError: the named interpreter isn't there, or is a script (such as a version manager's shim).
     """
+    return _admitted(_described(_found(wanted, repo)), repo)
+
+
+def _found(wanted: str, repo: Path) -> Path:
     if wanted:
-        return _described(_named(wanted))
+        return _named(wanted)
     for folder in VENV_FOLDERS:
         python = repo / folder / "bin" / "python"
         if (repo / folder / "pyvenv.cfg").is_file() and python.exists():
-            return _described(python)
-    return _described(Path(sys.executable))
+            return python
+    return Path(sys.executable)
+
+
+def _admitted(found: Interpreter, repo: Path) -> Interpreter:
+    """Without the repository's own folders, of which the command sees a copy.
+
+    Where the environment lies in the repository, which may have brought it along, also without whatever is
+    no Python: its files could name any folder.
+    """
+    environment = [path for path in found.readable if path in found.path.parents]
+    others = [path for path in found.readable if path not in environment and not path.is_relative_to(repo)]
+    if found.path.is_relative_to(repo):
+        inside = repo.resolve()
+        environment = [p for p in environment if p != repo and p.resolve().is_relative_to(inside)]
+        others = [path for path in others if _holds_python(path, repo)]
+    return Interpreter(found.path, (*environment, *others))
+
+
+def _holds_python(path: Path, repo: Path) -> bool:
+    """Whether it is the folder of an installed Python, its `bin`, or one of importable sources."""
+    if path in (Path.home(), *Path.home().parents) or path in repo.parents:
+        return False
+    prefix = path.parent if path.name == "bin" else path
+    if any(prefix.glob("lib/python3*/os.py")):
+        return True
+    hidden = any(part.startswith(".") for part in path.parts)
+    return not hidden and any(any(path.glob(pattern)) for pattern in ("*.py", "*/__init__.py"))
 
 
 def _named(wanted: str) -> Path:

@@ -2,7 +2,7 @@
 
 The command runs on a private copy in a temporary folder. Landlock binds its files, signals and
 abstract sockets, the system call filter takes sockets and what Landlock doesn't mediate, resource
-limits (a control group where user id 0 must be kept) bound it, and a launcher that stays outside
+limits and a control group (where there may be one) bound it, and a launcher that stays outside
 reaps it. Weaker than bubblewrap; `not_covered` says where.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from treemend.store.errors import SandboxUnavailableError
 from treemend.verify import confine, seccomp
 from treemend.verify.cgroups import control_group, parent_group
+from treemend.verify.disk import folder_over
 from treemend.verify.processes import DEFAULT_PATH, Launch, supervise
 from treemend.verify.rlimits import own_threads, resource_limits
 from treemend.verify.sandbox import Command, CommandResult
@@ -40,9 +41,8 @@ _SYS_CREATE_RULESET, _VERSION_QUERY = 444, 1
 
 _READABLE = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
-    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d"),
-    *("/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/protocols"),
-    *("/etc/services", "/etc/passwd", "/etc/group", "/etc/hosts"),
+    *("/etc/alternatives", "/etc/ld.so.cache", "/etc/mime.types", "/etc/nsswitch.conf"),
+    *("/etc/protocols", "/etc/services", "/etc/passwd", "/etc/group", "/etc/hosts"),
     # Not all of /proc/self: its `net` shows the host's connections.
     *(f"/proc/self/{name}" for name in ("cmdline", "environ", "fd", "limits", "maps", "smaps")),
     *(f"/proc/self/{name}" for name in ("stat", "statm", "status")),
@@ -61,7 +61,7 @@ class Landlock:
     Attributes:
         abi: The kernel's Landlock version, from 1 (Linux 5.13).
         drops_root: Whether the command can get a throwaway user id.
-        group: Where control groups can be made; needed where user id 0 is kept.
+        group: Where control groups can be made, if there is such a place.
     """
 
     abi: int
@@ -74,7 +74,7 @@ class Landlock:
 
     @property
     def not_covered(self) -> tuple[str, ...]:
-        return (*_NEVER_COVERED, *self._user_gaps(), *self._abi_gaps())
+        return (*_NEVER_COVERED, *self._user_gaps(), *self._group_gaps(), *self._abi_gaps())
 
     def _user_gaps(self) -> Iterator[str]:
         if self.drops_root:
@@ -82,11 +82,18 @@ class Landlock:
                 "Where the interpreter or a readable path lies in a folder closed to other users, "
                 "the command keeps user id 0, without capabilities."
             )
-            if self.group is None:
-                yield "The number of processes is unbounded where user id 0 is kept: no cgroup."
         else:
             yield "The limit on processes is shared with what else this user starts meanwhile."
             yield "Changes of mode, owner, time and attributes of files do nothing."
+            yield "Shared memory that is mapped in part only is not counted in full."
+
+    def _group_gaps(self) -> Iterator[str]:
+        if self.group is not None:
+            yield "Processes survive until the next start if treemend and its launcher are killed at once."
+        else:
+            yield "Processes survive if the launcher that reaps them is killed from outside."
+            if self.drops_root:
+                yield "The number of processes is unbounded where user id 0 is kept: no cgroup."
 
     def _abi_gaps(self) -> Iterator[str]:
         if self.abi < 2:
@@ -121,7 +128,7 @@ class Landlock:
                     f"kernel (Landlock ABI {self.abi}) can't keep root from signalling others.",
                     mend="Install bubblewrap, or an interpreter outside of root's home.",
                 )
-            if keeps_root and self.group is not None:
+            if self.group is not None:
                 cgroup = [stack.enter_context(control_group(self.group, command.limits))]
             return await run_launcher(
                 command,
@@ -138,10 +145,11 @@ _NEVER_COVERED = (
     "The copy does not appear at the repository's own path.",
     "Sockets fail, also local ones, and so do POSIX semaphores and shared memory.",
     "Names, sizes and times of files outside of the copy can be seen, their content can't.",
-    "Disk space is bounded by file, not in total, and the number of files is not bounded.",
+    "The name of this machine can be seen.",
     "A process sees nothing of /proc/<pid> but its own first one's.",
-    "Memory is watched every 0.1 s, so a burst may pass the limit before it is killed.",
-    "Processes survive if the launcher that reaps them is killed from outside.",
+    "Kernel memory, as of sockets and pipes, is bounded by the number of open files and processes alone.",
+    "Memory, disk space and the number of files are watched every 0.1 s, so a burst may pass a limit before "
+    "it is killed.",
 )
 
 
@@ -160,6 +168,7 @@ async def run_launcher(
     if command.overlay:
         overlay = private / "overlay"
         write_overlay(command.overlay, command.tree, overlay)
+    over_disk = folder_over(private, command.limits)
     with _order_file() as order_fd:
 
         def launch(report_fd: int, status_fd: int) -> Launch:
@@ -181,7 +190,7 @@ async def run_launcher(
             os.write(order_fd, marshal.dumps(dict(orders)))
             os.lseek(order_fd, 0, os.SEEK_SET)
             argv = [sys.executable, "-I", "-S", str(confine.__file__), str(order_fd)]
-            return Launch(argv, pass_fds=(order_fd,), grace_s=10.0)
+            return Launch(argv, (order_fd,), grace_s=10.0, over_disk=over_disk)
 
         return await supervise(command, mechanism, launch)
 

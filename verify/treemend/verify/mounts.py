@@ -11,8 +11,9 @@ from treemend.store.errors import UsageError
 from treemend.verify.sandbox import Command
 
 STAGE = Path("/run/treemend")
-TREE = STAGE / "tree"
-OVERLAY = STAGE / "overlay"
+SOURCE = STAGE / "source"
+TREE = SOURCE / "tree"
+OVERLAY = SOURCE / "overlay"
 HOME = STAGE / "home"
 
 _SYSTEM = tuple(Path("/", n) for n in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"))
@@ -21,9 +22,6 @@ _ETC = tuple(
     for name in (
         "alternatives",
         "ld.so.cache",
-        "ld.so.conf",
-        "ld.so.conf.d",
-        "localtime",
         "mime.types",
         "nsswitch.conf",
         "protocols",
@@ -31,6 +29,7 @@ _ETC = tuple(
     )
 )
 _SHM = Path("/dev/shm")
+SCRATCH = (Path("/tmp"), _SHM, HOME)
 _KERNEL = tuple(Path("/", name) for name in ("dev", "proc", "sys"))
 
 
@@ -107,15 +106,20 @@ def system_arguments(size_bytes: int) -> list[str]:
             arguments += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
-    arguments += ["--perms", "0755", "--dir", "/etc"]
+    arguments += ["--dir", "/etc"]
     for path in _ETC:
         arguments += ["--ro-bind-try", str(path), str(path)]
     arguments += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys"]
+    # The first process is bwrap's own: it has no system call filter, and an ordinary user's command the
+    # same user id as it.
+    arguments += ["--tmpfs", "/proc/1", "--remount-ro", "/proc/1"]
     arguments += ["--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", str(_SHM)]
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
-    arguments += ["--perms", "0755", "--dir", "/run", "--perms", "0755", "--dir", str(STAGE)]
-    return [*arguments, "--perms", "0700", "--size", size, "--tmpfs", str(HOME)]
+    arguments += ["--dir", "/run", "--dir", str(STAGE)]
+    # Only the first command enters it: a socket of the host's is open to all in a read-only mount, too.
+    arguments += ["--perms", "0700", "--dir", str(SOURCE)]
+    return [*arguments, "--size", size, "--tmpfs", str(HOME)]
 
 
 def workspace_arguments(command: Command, placement: Placement, overlay: Path | None) -> list[str]:
@@ -128,7 +132,7 @@ def workspace_arguments(command: Command, placement: Placement, overlay: Path | 
         arguments += _folders(path, placement, made)
         if path == placement.at:
             size = str(command.limits.tree_bytes)
-            arguments += ["--perms", "0755", "--size", size, "--tmpfs", str(path)]
+            arguments += ["--size", size, "--tmpfs", str(path)]
         else:
             arguments += ["--ro-bind", str(path), str(path)]
         made.add(path)
@@ -141,6 +145,6 @@ def _folders(path: Path, placement: Placement, made: set[Path]) -> list[str]:
     for parent in reversed(path.parents):
         if parent in made or _visible(parent, placement.at, placement.readable):
             continue
-        arguments += ["--perms", "0755", "--dir", str(parent)]
+        arguments += ["--dir", str(parent)]
         made.add(parent)
     return arguments

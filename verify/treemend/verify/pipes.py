@@ -93,17 +93,23 @@ class Writer:
 
 
 class Capped:
-    """The first `limit_bytes` of a stream; calls `on_over` once when more comes."""
+    """The first `limit_bytes` of a stream, also handed to `on_kept` as they come; calls `on_over` once
+    when more comes."""
 
-    def __init__(self, limit_bytes: int, on_over: Callable[[], None]) -> None:
+    def __init__(
+        self, limit_bytes: int, on_over: Callable[[], None], on_kept: Callable[[bytes], None] | None = None
+    ) -> None:
         self._limit_bytes = limit_bytes
         self._on_over = on_over
+        self._on_kept = on_kept
         self._kept = bytearray()
         self._over = False
 
     def take(self, data: bytes) -> None:
         room = self._limit_bytes - len(self._kept)
         self._kept += data[:room]
+        if room and self._on_kept is not None:
+            self._on_kept(data[:room])
         if len(data) > room and not self._over:
             self._over = True
             self._on_over()

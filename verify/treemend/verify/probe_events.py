@@ -150,6 +150,8 @@ def _ending(result: CommandResult) -> str:
         return f"exit code {result.exit_code}"
     if result.ended_by == "output":
         return "more output than the limit"
+    if result.ended_by in ("memory", "disk"):
+        return f"over its limit of {result.ended_by}"
     return "over its time limit"
 
 

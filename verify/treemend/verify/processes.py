@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -17,15 +18,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from treemend.store.errors import SandboxUnavailableError
-from treemend.verify.memory import tree_memory_bytes
+from treemend.verify.disk import IsOver
+from treemend.verify.memory import MemoryWatch
 from treemend.verify.pipes import Capped, Reader, Writer
-from treemend.verify.sandbox import Command, CommandResult, Ending
+from treemend.verify.sandbox import Command, CommandResult, Ending, Stream
 
 READY = b"\n"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 _SETUP_S = 120.0
 _DEATH_S = 5.0
-_MEMORY_POLL_S = 0.1
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,13 @@ class Launch:
         pass_fds: Descriptors that it inherits besides its standard, report and status pipes.
         grace_s: Seconds between SIGTERM and SIGKILL for a mechanism that kills its own tree;
             0 kills at once.
+        over_disk: Looked at every 0.1 s; True ends the command at its limit of disk.
     """
 
     argv: Sequence[str]
     pass_fds: Sequence[int] = ()
     grace_s: float = 0.0
+    over_disk: IsOver | None = None
 
 
 async def supervise(command: Command, mechanism: str, launch: Callable[[int, int], Launch]) -> CommandResult:
@@ -84,10 +88,9 @@ class _Run:
         self._mechanism = mechanism
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
-        limits = command.limits
-        self._stdout = Capped(limits.output_bytes, lambda: self._end("output"))
-        self._stderr = Capped(limits.output_bytes, lambda: self._end("output"))
-        self._report_left = limits.report_bytes
+        self._stdout = self._capped("stdout")
+        self._stderr = self._capped("stderr")
+        self._report_left = command.limits.report_bytes
         self._report_error: Exception | None = None
         self._closing = False
         self._status = b""
@@ -96,12 +99,21 @@ class _Run:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._init_pidfd = -1
+        self._init_pid = 0
+        self._memory = MemoryWatch(command.limits.memory_bytes)
         self._grace_s = 0.0
+        self._over_disk: IsOver | None = None
         self._readers: list[Reader] = []
         self._writer: Writer | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._memory_poll: asyncio.TimerHandle | None = None
+        self._look: asyncio.Future[Ending | None] | None = None
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def _capped(self, stream: Stream) -> Capped:
+        hand_on = self._command.on_output
+        on_kept = None if hand_on is None else functools.partial(hand_on, stream)
+        return Capped(self._command.limits.output_bytes, lambda: self._end("output"), on_kept)
 
     # -- start ---------------------------------------------------------------------------------
 
@@ -132,6 +144,7 @@ class _Run:
 
     def _spawn(self, launch: Launch, report_w: int, status_w: int) -> subprocess.Popen[bytes]:
         self._grace_s = launch.grace_s
+        self._over_disk = launch.over_disk
         try:
             return subprocess.Popen(
                 launch.argv,
@@ -190,13 +203,31 @@ class _Run:
         if self._limit is not None:
             self._limit.cancel()
         self._limit = self._loop.call_later(self._command.limits.wall_s, self._end, "time")
-        self._watch_memory()
+        self._watch()
 
-    def _watch_memory(self) -> None:
-        pid = self._process.pid if self._process is not None else 0
-        self._memory_poll = self._loop.call_later(_MEMORY_POLL_S, self._watch_memory)
-        if pid and tree_memory_bytes(pid, self._command.limits.memory_bytes) is not None:
-            self._end("memory")
+    def _watch(self) -> None:
+        """Look at memory and disk, in a thread: counting waits for processes that are busy forking, and no
+        other limit may wait for that."""
+        if not self._closing:
+            self._look = self._loop.run_in_executor(None, self._limit_passed)
+            self._look.add_done_callback(self._take_look)
+
+    def _limit_passed(self) -> Ending | None:
+        assert self._process is not None
+        # What ends meanwhile can't be looked at, or half of it.
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if self._memory.is_over(self._process.pid):
+                return "memory"
+            if self._over_disk is not None and self._over_disk(self._init_pid or self._process.pid):
+                return "disk"
+        return None
+
+    def _take_look(self, look: asyncio.Future[Ending | None]) -> None:
+        ending = look.result()
+        if ending is not None:
+            self._end(ending)
+        elif not self._closing:
+            self._next_look = self._loop.call_later(_LOOK_EVERY_S, self._watch)
 
     def _take_status(self, data: bytes) -> None:
         *lines, self._status = (self._status + data).split(b"\n")
@@ -204,6 +235,7 @@ class _Run:
             pid = _child_pid(line)
             if pid is not None and self._init_pidfd < 0:
                 self._init_pidfd = _open_init(pid)
+                self._init_pid = pid if self._init_pidfd >= 0 else 0
 
     # -- end -----------------------------------------------------------------------------------
 
@@ -214,12 +246,14 @@ class _Run:
             self._readers[0].drain(0)
         if self._ready_at is not None:
             self._wall_s = time.monotonic() - self._ready_at
-        for timer in (self._limit, self._deadline, self._memory_poll):
+        for timer in (self._limit, self._deadline, self._next_look):
             if timer is not None:
                 timer.cancel()
         try:
             if self._process is not None:
                 await self._kill(self._process)
+            if self._look is not None:
+                await self._look
         finally:
             self._close_pipes()
 

@@ -17,11 +17,14 @@ def resource_limits(limits: Limits, *, threads_beside: int = 0) -> list[tuple[in
     The limit on processes counts all threads of a user id; `threads_beside` are those that share
     the command's and are none of its own.
 
+    A core of one byte is none, and unlike one of zero it also keeps a crash from starting the program that
+    `core_pattern` may name, which runs as root outside of every sandbox (core(5)).
+
     Memory is bounded as RLIMIT_DATA, not RLIMIT_AS: reserving addresses costs nothing, and some
     runtimes reserve terabytes.
     """
     wanted = (
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CPU, max(1, round(limits.cpu_s))),
         (resource.RLIMIT_FSIZE, limits.file_bytes),

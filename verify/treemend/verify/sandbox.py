@@ -19,12 +19,16 @@ class Limits:
 
     wall_s: float = 60.0
     cpu_s: float = 600.0
-    memory_bytes: int = 4 << 30
+    memory_bytes: int = 2 << 30
     processes: int = 256
     file_bytes: int = 256 << 20
     tree_bytes: int = 1 << 30
+    files: int = 400_000
     output_bytes: int = 1 << 20
     report_bytes: int = 64 << 20
+
+
+Stream = Literal["stdout", "stderr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Command:
         on_report: Called in the caller's process with each chunk written to the report pipe, as it
             comes; the command finds the pipe's number in TREEMEND_REPORT_FD. Returning a number
             sets a new deadline, that many seconds from now, at which everything is killed.
+        on_output: Called with each chunk of output that is kept, as it comes; it may not raise.
     """
 
     argv: Sequence[str]
@@ -56,9 +61,10 @@ class Command:
     on_start: Callable[[Callable[[bytes], None]], None] | None = None
     limits: Limits = Limits()
     on_report: Callable[[bytes], float | None] | None = None
+    on_output: Callable[[Stream, bytes], None] | None = None
 
 
-Ending = Literal["exit", "signal", "time", "memory", "output", "deadline"]
+Ending = Literal["exit", "signal", "time", "memory", "disk", "output", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,6 @@ class Unconfined:
             "Nothing is confined: the command may read, write, send and signal whatever you may.",
             "The copy does not appear at the repository's own path.",
             "The number of processes is not bounded for root.",
-            "Disk space is bounded by file, not in total.",
             "Processes survive if the launcher that reaps them is killed.",
         )
 

@@ -42,12 +42,20 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
+class Above:
+    """Whether an argument is more than `most`."""
+
+    argument: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Calls that return an error (0: that succeed and do nothing), always or if a test holds."""
 
     calls: Sequence[str]
     error: int = errno.EPERM
-    test: Test | None = None
+    test: Test | Above | None = None
 
 
 _SYSTEM = Rule(
@@ -69,12 +77,18 @@ _COMMON = (
     # Its flags lie in memory, out of the filter's sight; the C library falls back to clone.
     Rule(("clone3",), errno.ENOSYS),
     Rule(("clone",), test=Test(0, (0,), mask=_CLONE_NAMESPACES, negated=True)),
+    # Memory that is held without being mapped, which no limit of a process counts.
+    Rule(("memfd_create", "memfd_secret"), errno.ENOSYS),
     Rule(("ioctl",), test=Test(1, (_TIOCSTI, _TIOCLINUX))),
     Rule(("mknod",), test=Test(1, (stat.S_IFCHR, stat.S_IFBLK), mask=0o170000)),
     Rule(("mknodat",), test=Test(2, (stat.S_IFCHR, stat.S_IFBLK), mask=0o170000)),
 )
 _LOCAL_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
-_LOCAL_SOCKETS = (Rule(("socket", "socketpair"), errno.EAFNOSUPPORT, Test(0, _LOCAL_FAMILIES, negated=True)),)
+_OWN_NAMESPACES = (
+    Rule(("socket", "socketpair"), errno.EAFNOSUPPORT, Test(0, _LOCAL_FAMILIES, negated=True)),
+    # As with memfd_create; there are 4096 segments at most.
+    Rule(("shmget",), errno.EINVAL, Above(1, 64 << 10)),
+)
 # A connected pair of streams is a pipe; a pair of datagram sockets can still send anywhere.
 _NO_SOCKETS = (
     Rule(("socket",), errno.EACCES),
@@ -87,6 +101,19 @@ _NO_SOCKETS = (
     Rule(("bind", "connect", "listen"), errno.EACCES),
     Rule(("mq_open", "msgget", "semget", "shmat", "shmget"), errno.EACCES),
     Rule(("prlimit64",), test=Test(0, (0,), negated=True)),
+)
+# What one process may do to all others of its user.
+_NO_PRIORITIES = (
+    Rule(("setpriority",), test=Test(0, (0,), negated=True)),
+    Rule(("setpriority",), test=Test(1, (0,), negated=True)),
+    Rule(("ioprio_set",), test=Test(0, (1,), negated=True)),
+    Rule(("ioprio_set",), test=Test(1, (0,), negated=True)),
+    # Threads pin themselves by their number: let them believe it.
+    Rule(
+        ("sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"),
+        error=0,
+        test=Test(0, (0,), negated=True),
+    ),
 )
 # Landlock has no say over these, wherever the file lies.
 _NO_ATTRIBUTES = (
@@ -105,20 +132,20 @@ _NO_TRUNCATE = (Rule(("truncate",), errno.EACCES),)
 
 def namespaced_filter(machine: str = "") -> bytes:
     """The filter for a command in its own network, ipc and pid namespaces: local sockets work."""
-    return compile_filter((*_COMMON, *_LOCAL_SOCKETS), machine)
+    return compile_filter((*_COMMON, *_OWN_NAMESPACES), machine)
 
 
 def landlocked_filter(*, keeps_attributes: bool, denies_truncate: bool, machine: str = "") -> bytes:
     """The filter for a command without namespaces: no sockets but pairs, no System V ipc.
 
     Args:
-        keeps_attributes: Changes of mode, owner, time and extended attributes do nothing, for a
-            command whose user id owns files outside of its copy.
+        keeps_attributes: Changes of mode, owner, time and extended attributes do nothing, nor do those
+            of another process's priority, for a command whose user id owns files and processes outside.
         denies_truncate: truncate(2) fails, where Landlock does not mediate it (ABI 1 and 2).
     """
     rules = [*_COMMON, *_NO_SOCKETS]
     if keeps_attributes:
-        rules += _NO_ATTRIBUTES
+        rules += (*_NO_ATTRIBUTES, *_NO_PRIORITIES)
     if denies_truncate:
         rules += _NO_TRUNCATE
     return compile_filter(rules, machine)
@@ -168,8 +195,18 @@ def _compiled(rule: Rule, number: int) -> list[bytes]:
     refuse = _op(_RETURN, _ERRNO | rule.error)
     if rule.test is None:
         return [_op(_JUMP_EQUAL, number, 0, 1), refuse]
-    body = [*_tested(rule.test, refuse), _op(_LOAD, _NUMBER_AT)]
+    tested = _above(rule.test, refuse) if isinstance(rule.test, Above) else _tested(rule.test, refuse)
+    body = [*tested, _op(_LOAD, _NUMBER_AT)]
     return [_op(_JUMP_EQUAL, number, 0, len(body)), *body]
+
+
+def _above(test: Above, refuse: bytes) -> list[bytes]:
+    """Compare both halves of the argument; reach `refuse` if it is above, else step past it."""
+    low = _ARGUMENTS_AT + 8 * test.argument
+    return [
+        *(_op(_LOAD, low + 4), _op(_JUMP_EQUAL, 0, 0, 2)),
+        *(_op(_LOAD, low), _op(_JUMP_ABOVE, test.most, 0, 1), refuse),
+    ]
 
 
 def _tested(test: Test, refuse: bytes) -> list[bytes]:

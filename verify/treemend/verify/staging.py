@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -15,23 +16,36 @@ from pathlib import Path, PurePosixPath
 from treemend.store.errors import UsageError
 
 _SHM = Path("/dev/shm")
+_OWNED = re.compile(r"treemend-(\d+)-(\d+)-(\d+)-")
 
 
 def run_prefix() -> str:
     """How the name of everything starts that this process leaves on the host while it runs.
 
-    The inode is that of the pid namespace: a process id means nothing in another one.
+    A process is told by its id and its start time. The inode is that of the pid namespace: a process id
+    means nothing in another one.
     """
-    return f"treemend-{os.stat('/proc/self/ns/pid').st_ino}-{os.getpid()}-"
+    pid = os.getpid()
+    return f"treemend-{os.stat('/proc/self/ns/pid').st_ino}-{pid}-{_started(pid)}-"
 
 
 def is_leftover(name: str) -> bool:
     """Whether a thing of this name was left behind by a process that is dead."""
-    own, _, _ = run_prefix().rpartition(f"{os.getpid()}-")
-    if not name.startswith(own):
+    found = _OWNED.match(name)
+    if found is None:
         return False
-    pid, _, rest = name[len(own) :].partition("-")
-    return bool(rest) and pid.isdigit() and not Path("/proc", pid).exists()
+    namespace, pid, started = map(int, found.groups())
+    return namespace == os.stat("/proc/self/ns/pid").st_ino and _started(pid) != started
+
+
+def _started(pid: int) -> int:
+    """When a process started, in clock ticks after the boot; -1 when there is none of this id."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return -1
+    # The name in parentheses may hold anything; the state is the third field, the start time the 22nd.
+    return int(stat.rpartition(b")")[2].split()[19])
 
 
 def staging_bases() -> tuple[Path, ...]:
