@@ -8,6 +8,8 @@ from textwrap import dedent
 import pytest
 
 from treemend.agents.templates.catalogue import changes
+from treemend.store.records import Edit
+from treemend.tools.edits import apply_edits
 from treemend.tools.syntax import parse_module, syntax_digest
 
 
@@ -262,3 +264,15 @@ def test_the_usual_slip_is_likelier_than_the_unusual_one() -> None:
     found = changes(parse_module("m.py", "def f(a, b):\n    return a < b\n"), [2])
     weights = {c.edits[0].text: c.weight for c in found if c.template == "comparison-operator"}
     assert weights["<="] > weights["=="]
+
+
+def test_the_order_of_members_that_are_only_asked_for_is_left_alone() -> None:
+    found = changes(parse_module("m.py", "def f(a):\n    return a in [3, 5, 8]\n"), [2])
+    orders = {"a in [5, 3, 8]", "a in [3, 8, 5]", "a in [8, 5, 3]"}
+    made = {apply_edits("    return a in [3, 5, 8]\n", [moved(edit, 10) for edit in c.edits]) for c in found}
+    assert not any(order in text for order in orders for text in made)
+    assert any("a not in" in text for text in made)
+
+
+def moved(edit: Edit, by: int) -> Edit:
+    return edit.model_copy(update={"start": edit.start - by, "end": edit.end - by})

@@ -44,8 +44,17 @@ def crossed(site: Site) -> Iterator[Draft]:
             fault = f"Two names in `{shown(site.text(node))}` may be in each other's place."
             for position, first in enumerate(leaves):
                 for second in leaves[position + 1 :]:
-                    if site.text(first) != site.text(second):
+                    if site.text(first) != site.text(second) and not _are_members(site, first, second):
                         yield site.exchange(first, second, fault)
+
+
+def _are_members(site: Site, first: Node, second: Node) -> bool:
+    """Whether both stand in a literal that is only asked what it holds, so that their order is nothing."""
+    inside = site.parent(first)
+    if inside is None or inside != site.parent(second) or inside.type not in ("list", "set", "tuple"):
+        return False
+    above = site.parent(inside)
+    return above is not None and any(child.type in ("in", "not in") for child in above.children)
 
 
 def _within(inner: Node, outer: Node) -> bool:
