@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from treemend.agents.evidence import evidence_of
-from treemend.agents.feedback import Failure, Feedback, is_progress
+from treemend.agents.feedback import Failure, Feedback, Wanted, is_progress, wanted_by
 from treemend.agents.templates.catalogue import changes
-from treemend.store.records import Edit, Frame
+from treemend.store.records import Edit, Frame, TestOutcome
 from treemend.tools.syntax import parse_module
+from treemend.verify.runner import Returned, TestResult
 
 ASSERTION = "/repo/test_a.py:3: assert [1] == [1, 2]\n + where [1] = f([1, 2])"
 NOTHING = "/repo/test_a.py:3: assert None == [1, 2]\n + where None = f([1, 2])"
@@ -93,3 +94,30 @@ def test_lines_are_those_of_the_untouched_file() -> None:
 def test_frames_outside_of_the_editable_files_say_nothing() -> None:
     evidence = evidence_of(crash(4), {"b.py": CODE})
     assert evidence.crashes == ()
+
+
+SCOPE = {"total": "[1, 2]", "total[:-1]": "[1]", "count": "2", "len(total)": "2"}
+
+
+@pytest.mark.parametrize(
+    ("message", "value", "expressions"),
+    [
+        ("/r/t.py:3: assert 3 == 2\n +  where 3 = f([1, 2])", "3", ("count", "len(total)")),
+        ("/r/t.py:3: assert [1] == [1, 2]", "[1, 2]", ("total[:-1]",)),
+        ("/r/t.py:3: AssertionError: [1] != [1, 2]", "[1]", ("total",)),
+        ("/r/t.py:3: assert [1, ...] == 2", "2", ()),
+        ("/r/t.py:3: assert 3 == 4", "3", ()),
+        ("/r/t.py:3: ValueError: 3 == 2", "3", ()),
+    ],
+)
+def test_what_should_have_been_given_back(message: str, value: str, expressions: tuple[str, ...]) -> None:
+    returned = Returned("a.py", 6, value, SCOPE)
+    found = wanted_by(TestResult(TestOutcome.FAILED, 0.1, message, returned=(returned,)))
+    assert [wanted.expressions for wanted in found] == ([expressions] if expressions else [])
+
+
+def test_the_expression_that_had_the_wanted_value_comes_first() -> None:
+    wanted = Wanted(path="a.py", line=6, expressions=("len(found)",))
+    failure = Failure(message="/r/t.py:3: assert [1] == 1", wanted=(wanted,))
+    remedies = likeliest(Feedback(passed=frozenset(), failures={"a": failure}))
+    assert remedies == {"Use `len(found)` instead of `found`."}

@@ -262,3 +262,41 @@ def test_the_options_of_a_test_command(command: str, arguments: tuple[str, ...])
 def test_a_command_that_is_not_pytest_is_refused(command: str) -> None:
     with pytest.raises(UsageError, match="--test-cmd"):
         pytest_arguments(command)
+
+
+RETURNING = """
+class Odd:
+    def __repr__(self): raise RuntimeError("no words")
+
+def longest(words, least):
+    odd = Odd()
+    found = sorted(words)
+    size = len(found)
+    return size
+
+def again(count):
+    return count if count < 1 else again(count - 1)
+"""
+
+
+async def test_a_failed_test_tells_what_came_back_and_what_else_was_there(
+    sandbox: Sandbox, repo: Path
+) -> None:
+    (repo / "words.py").write_text(RETURNING)
+    (repo / "test_words.py").write_text(
+        "from words import again, longest\n"
+        "def test_longest(): assert longest(['b', 'a'], 7) == ['a', 'b']\n"
+        "def test_again(): assert again(3) == 3\n"
+        "def test_passes(): assert again(0) == 0\n"
+    )
+    report = await runner(sandbox, repo).run(TestRequest(coverage=True))
+    returned = {test.split("::")[-1]: result.returned for test, result in report.results.items()}
+    longest = next(one for one in returned["test_longest"] if one.path == "words.py")
+    assert (longest.line, longest.value) == (9, "2")
+    assert longest.scope["found"] == "['a', 'b']"
+    assert longest.scope["len(words)"] == "2"
+    assert longest.scope["least + 1"] == "8"
+    assert "odd" not in longest.scope
+    again = next(one for one in returned["test_again"] if one.path == "words.py")
+    assert (again.value, again.scope["count"]) == ("0", "3"), "the outermost call is told"
+    assert returned["test_passes"] == ()

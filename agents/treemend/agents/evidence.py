@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from treemend.agents.feedback import Failure, Feedback
 from treemend.agents.templates.catalogue import Change
+from treemend.agents.templates.drafts import spliced
 from treemend.store.records import Edit
 from treemend.verify.spectra import Line
 
 AT_THE_CRASH = 2.0
 AT_THE_NAME = 20.0
+AS_WANTED = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,26 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedAnswer:
+    """A return for which an expression in scope had the value wanted, in a share of the failures."""
+
+    line: Line
+    expression: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """How much likelier the failures make a change.
 
     Attributes:
         crashes: Where the target tests crash, as lines of the untouched files.
+        answers: What should rather be given back.
         texts: The untouched files.
     """
 
     crashes: tuple[Crash, ...]
+    answers: tuple[WantedAnswer, ...]
     texts: Mapping[str, str]
 
     def likelihood(self, change: Change) -> float:
@@ -44,7 +57,23 @@ class Evidence:
                 factor += AT_THE_CRASH * crash.share
             if crash.name and _touches(change, crash, self.texts[crash.line[0]]):
                 factor += AT_THE_NAME * crash.share
-        return factor
+        return factor + AS_WANTED * max(
+            (a.share for a in self.answers if self._gives(change, a)), default=0.0
+        )
+
+    def _gives(self, change: Change, answer: WantedAnswer) -> bool:
+        """Whether a change gives back the expression wanted, by that return statement or by a new one."""
+        path, number = answer.line
+        wanted = f"return{_bare(answer.expression)}"
+        if any(edit.path == path and _bare(edit.text) == wanted for edit in change.edits):
+            return True
+        if not _covers(change, answer.line) or change.place.line != change.place.end_line:
+            return False
+        start, end = _span(self.texts[path], number)
+        if any(edit.path != path or not start <= edit.start <= edit.end <= end for edit in change.edits):
+            return False
+        code = spliced(self.texts[path], start, end, change.edits)
+        return _bare(code).endswith(wanted)
 
 
 def evidence_of(feedback: Feedback, texts: Mapping[str, str], made: Sequence[Edit] = ()) -> Evidence:
@@ -56,7 +85,20 @@ def evidence_of(feedback: Feedback, texts: Mapping[str, str], made: Sequence[Edi
             counts[line, failure.unknown_name] = counts.get((line, failure.unknown_name), 0) + 1
     total = max(1, len(feedback.failures))
     crashes = tuple(Crash(line, name, count / total) for (line, name), count in counts.items())
-    return Evidence(crashes, texts)
+    return Evidence(crashes, _answers(feedback, total) if not made else (), texts)
+
+
+def _answers(feedback: Feedback, total: int) -> tuple[WantedAnswer, ...]:
+    """Expressions by return; one that fits few of the failures counts for little."""
+    counts: dict[tuple[Line, str], int] = {}
+    for failure in feedback.failures.values():
+        for wanted in failure.wanted:
+            for expression in wanted.expressions:
+                key = ((wanted.path, wanted.line), expression)
+                counts[key] = counts.get(key, 0) + 1
+    return tuple(
+        WantedAnswer(line, expression, (count / total) ** 2) for (line, expression), count in counts.items()
+    )
 
 
 def _crash_line(failure: Failure, texts: Mapping[str, str], made: Sequence[Edit]) -> Line | None:
@@ -82,12 +124,21 @@ def _covers(change: Change, line: Line) -> bool:
     return line[0] == place.path and place.line <= line[1] <= place.end_line
 
 
+def _span(text: str, number: int) -> tuple[int, int]:
+    """Where a line of a text begins and ends."""
+    lines = text.splitlines(keepends=True)
+    start = sum(map(len, lines[: number - 1]))
+    return start, start + (len(lines[number - 1]) if number <= len(lines) else 0)
+
+
+def _bare(code: str) -> str:
+    return "".join(code.split())
+
+
 def _touches(change: Change, crash: Crash, text: str) -> bool:
     """Whether a change replaces the unknown name where the code crashes, or binds it."""
     path, number = crash.line
-    lines = text.splitlines(keepends=True)
-    start = sum(map(len, lines[: number - 1]))
-    end = start + (len(lines[number - 1]) if number <= len(lines) else 0)
+    start, end = _span(text, number)
     word = re.compile(rf"\b{re.escape(crash.name)}\b")
     spans = [found.span() for found in word.finditer(text, start, end)]
     binds = re.compile(rf"\b{re.escape(crash.name)}\s*(?:=[^=]|\()")

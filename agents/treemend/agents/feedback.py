@@ -14,7 +14,16 @@ PLACE = re.compile(r"^[^\n]*?:\d+: ")
 ERROR = re.compile(r"((?:\w+\.)*\w+(?:Error|Exception|Exit|Iteration))\b")
 UNKNOWN_NAME = re.compile(r"(?:name|variable|attribute|module) '(\w+)'")
 NAME_ERRORS = frozenset({"NameError", "UnboundLocalError", "AttributeError"})
+COMPARED = re.compile(r"assert ([^\n]+?) (?:==|is) ([^\n]+)|AssertionError: ([^\n]+?) != ([^\n]+)")
 NOTHING_RETURNED = re.compile(r"\bassert None (?:==|is)|\bNone != |: 'NoneType' object ")
+
+
+class Wanted(Record):
+    """Expressions that had the value which a test wanted, where a function gave back another."""
+
+    path: str
+    line: int
+    expressions: tuple[str, ...]
 
 
 class Failure(Record):
@@ -23,6 +32,7 @@ class Failure(Record):
     message: str
     hung: bool = False
     frames: tuple[Frame, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
 
     @property
     def said(self) -> str:
@@ -75,11 +85,28 @@ def feedback_of(results: Mapping[str, TestResult], targets: Sequence[str]) -> Fe
                 message=result.message,
                 hung=result.outcome is TestOutcome.TIMEOUT,
                 frames=result.frames,
+                wanted=wanted_by(result),
             )
             for test, result in ran.items()
             if result.outcome is not TestOutcome.PASSED
         },
     )
+
+
+def wanted_by(result: TestResult) -> tuple[Wanted, ...]:
+    """What should have been given back, as far as an assertion compares a returned value with another."""
+    compared = COMPARED.search(PLACE.sub("", result.message, count=1))
+    if compared is None:
+        return ()
+    sides = [side.strip() for side in compared.groups() if side is not None]
+    found = []
+    for returned in result.returned:
+        if returned.value in sides and "..." not in "".join(sides):
+            value = sides[1 - sides.index(returned.value)]
+            fitting = tuple(name for name, had in returned.scope.items() if had == value)
+            if fitting:
+                found.append(Wanted(path=returned.path, line=returned.line, expressions=fitting))
+    return tuple(found)
 
 
 def is_progress(before: Feedback, after: Feedback) -> bool:

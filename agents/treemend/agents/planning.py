@@ -69,7 +69,7 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         passing = [traced[test] for test in [*passed, *mended]]
         return rank_lines(failing, passing, symptom.frames, functions, text)
 
-    seen = feedback_of(observation.suite.results, targets)
+    seen = feedback_of({**observation.suite.results, **traced}, targets)
     return Plan(sources, modules, refused, seen, suspicion)
 
 

@@ -9,12 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 from treemend.store.records import Frame, TestOutcome
-from treemend.verify.runner import Lines, TestReport, TestRequest, TestResult
+from treemend.verify.runner import Lines, Returned, TestReport, TestRequest, TestResult
 from treemend.verify.sandbox import CommandResult
 
 GRACE_S = 2.0
 BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
+RETURNED_MAX = 100
 
 
 Event = dict[str, Any]
@@ -166,7 +167,13 @@ def _result(event: Event) -> TestResult:
         message=str(event["message"]),
         frames=frames,
         lines=_lines(event["lines"]),
+        returned=tuple(map(_returned, event.get("returned", ())[:RETURNED_MAX])),
     )
+
+
+def _returned(raw: dict[str, Any]) -> Returned:
+    scope = {str(expression): str(value) for expression, value in raw["scope"].items()}
+    return Returned(str(raw["path"]), int(raw["line"]), str(raw["value"]), scope)
 
 
 def _lines(raw: dict[str, Any]) -> Lines:

@@ -40,8 +40,19 @@ class TestRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What a function of the tree gave back last, as source text, and expressions in its scope with the
+    values that they had then."""
+
+    path: str
+    line: int
+    value: str
+    scope: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test's outcome; `frames` outermost first, `lines` empty without coverage."""
+    """One test's outcome; `frames` outermost first, `lines` and `returned` empty without coverage."""
 
     __test__ = False
 
@@ -50,6 +61,7 @@ class TestResult:
     message: str = ""
     frames: tuple[Frame, ...] = ()
     lines: Lines = field(default_factory=dict)
+    returned: tuple[Returned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

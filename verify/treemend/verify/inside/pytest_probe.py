@@ -15,6 +15,8 @@ import signal
 import sys
 import time
 
+from returned_values import ReturnedValues  # type: ignore[import-not-found] # beside this file, where it runs
+
 # `typing` is not imported: names in annotations are never evaluated.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +72,9 @@ class NoTracer:
     def take(self) -> dict[str, list[int]]:
         return {}
 
+    def returned(self) -> list[dict[str, Any]]:
+        return []
+
 
 class Lines:
     """Executed lines by file below the root, for the tracers."""
@@ -100,6 +105,7 @@ class SetTraceTracer:
 
     def __init__(self, root: str) -> None:
         self._lines = Lines(root)
+        self._returned = ReturnedValues()
         self._sets: dict[CodeType, set[int] | None] = {}
 
     def start(self) -> None:
@@ -111,6 +117,10 @@ class SetTraceTracer:
     def take(self) -> dict[str, list[int]]:
         return self._lines.take()
 
+    def returned(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._returned.take()
+        return found
+
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
         code = frame.f_code
         if code not in self._sets:
@@ -120,9 +130,12 @@ class SetTraceTracer:
         if lines is None:
             return None
         add = lines.add
+        path = self._lines.relative(code.co_filename)
 
         def step(frame: FrameType, event: str, argument: object) -> Any:
             add(frame.f_lineno)
+            if event == "return":
+                self._returned.note(path, frame, argument)
             return step
 
         add(frame.f_lineno)
@@ -134,6 +147,7 @@ class MonitoringTracer:
 
     def __init__(self, root: str) -> None:
         self._lines = Lines(root)
+        self._returned = ReturnedValues()
         self._tool: int | None = None
 
     def start(self) -> None:
@@ -142,11 +156,23 @@ class MonitoringTracer:
             self._tool = next(n for n in (4, 3, 5, 2) if monitoring.get_tool(n) is None)
             monitoring.use_tool_id(self._tool, "treemend")
             monitoring.register_callback(self._tool, monitoring.events.LINE, self._line)
-        monitoring.set_events(self._tool, monitoring.events.LINE)
+            monitoring.register_callback(self._tool, monitoring.events.PY_RETURN, self._return)
+        monitoring.set_events(self._tool, monitoring.events.LINE | monitoring.events.PY_RETURN)
         monitoring.restart_events()
 
     def take(self) -> dict[str, list[int]]:
         return self._lines.take()
+
+    def returned(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._returned.take()
+        return found
+
+    def _return(self, code: CodeType, offset: int, value: object) -> Any:
+        path = self._lines.relative(code.co_filename)
+        if path is None:
+            return sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
+        self._returned.note(path, sys._getframe(1), value)
+        return None
 
     def _line(self, code: CodeType, line: int) -> Any:
         path = self._lines.relative(code.co_filename)
@@ -266,6 +292,7 @@ class Probe:
         self._phases = {"outcome": "passed", "duration": 0.0, "message": "", "frames": []}
         self._reporter.send("start", test=nodeid)
         self._tracer.take()
+        self._tracer.returned()
         self._tracer.start()
         self._watch.start(nodeid)
 
@@ -284,6 +311,9 @@ class Probe:
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
             self._watch.count_hang(nodeid)
+        returned = self._tracer.returned() if phases["outcome"] == "failed" else []
+        if returned:
+            phases["returned"] = returned
         self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
 
     def finished(self, session: Any) -> None:
