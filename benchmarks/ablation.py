@@ -135,7 +135,7 @@ RIGHTS = (
     ("REMOVE_DIR", "E20_nothing"), ("REMOVE_FILE", "E20_attributes"), ("MAKE_CHAR", "E45"),
     ("MAKE_DIR", "E20_nothing"), ("MAKE_REG", "E20"), ("MAKE_SOCK", "E20_nothing"),
     ("MAKE_FIFO", "E20_nothing"),
-    ("MAKE_BLOCK", "E45"), ("MAKE_SYM", "E20_nothing"), ("REFER", "E20_attributes or E20_nothing or E25"),
+    ("MAKE_BLOCK", "E45"), ("MAKE_SYM", "E20_nothing"), ("REFER", "files_move_between"),
     ("TRUNCATE", "E20_attributes"), ("IOCTL_DEV", "E39"),
 )  # fmt: skip
 DROP = ("line", '_drop_privileges(orders["uid"])')

@@ -193,6 +193,21 @@ async def test_host_tree_stays_as_it_is(runner: Confined, tree: Path) -> None:
     assert files_of(tree) == before
 
 
+async def test_files_move_between_folders_of_the_copy(runner: Confined) -> None:
+    source = """
+        import os
+        os.mkdir("other")
+        os.rename("pkg/module.py", "other/module.py")
+        os.link("other/module.py", "pkg/again.py")
+        print(open("pkg/again.py").read(), end="")
+    """
+    result = await runner.run(runner.python(source))
+    if any("can't be moved between folders" in line for line in runner.sandbox.not_covered):
+        assert b"OSError" in result.stderr
+    else:
+        assert result.stdout == b"value = 1\n", result.stderr
+
+
 async def test_copy_is_fresh_each_time(runner: Confined) -> None:
     source = "import os; print(os.path.exists('new')); open('new', 'w').close()"
     for _ in range(2):

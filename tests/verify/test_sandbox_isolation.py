@@ -11,6 +11,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,16 @@ pytestmark = pytest.mark.sandbox
 def says(confined: Confined, words: str) -> bool:
     """Whether the mechanism admits a gap with these words."""
     return any(words in line for line in confined.sandbox.not_covered)
+
+
+@contextmanager
+def killed(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 # -- secrets ----------------------------------------------------------------------------------
@@ -82,10 +94,9 @@ async def test_E04_command_lines_of_other_processes(attack: Attack, control: Att
             except OSError: pass
         return lines
     """
-    with subprocess.Popen(["sleep", "1000.0123"]) as process:
+    with killed(subprocess.Popen(["sleep", "1000.0123"])):
         assert "1000.0123" in (await control(body)).said
         assert "1000.0123" not in (await attack(body)).said
-        process.kill()
 
 
 async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
