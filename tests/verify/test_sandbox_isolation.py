@@ -99,12 +99,15 @@ async def test_E04_command_lines_of_other_processes(attack: Attack, control: Att
         assert "1000.0123" not in (await attack(body)).said
 
 
+async def test_E05_command_line_of_the_launcher(attack: Attack) -> None:
+    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
+
+
 async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
     """What starts the command has an empty environment of its own; a naive runner hands on all of it."""
     monkeypatch.setenv("OPENAI_API_KEY", "canary-in-the-runner")
     naive = subprocess.run(["cat", "/proc/self/environ"], stdout=subprocess.PIPE, check=True)
     assert b"canary-in-the-runner" in naive.stdout
-    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
     for path in ("/proc/1/environ", f"/proc/{os.getpid()}/environ", "/proc/self/environ"):
         assert "canary" not in (await attack("return open(sys.argv[1], 'rb').read()", path)).said
     outcome = await attack("return open('/proc/1/environ', 'rb').read()")

@@ -139,6 +139,28 @@ async def test_E52_setuid_programs_gain_nothing(attack: Attack, open_folder: Pat
     assert "1234" not in outcome.said
 
 
+HARMLESS_DEVICES = {
+    *("console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout"),
+    *("tty", "urandom", "zero"),
+}
+
+
+async def test_E45_devices_are_harmless_or_take_no_orders(
+    attack: Attack, control: Attack, confined: Confined
+) -> None:
+    """Reading the kernel's entropy count is an order to a device that anybody may open."""
+    if confined.sandbox.name == "bubblewrap":
+        outcome = await attack(
+            "return sorted(set(os.listdir('/dev')) - set(sys.argv[1:]))", *HARMLESS_DEVICES
+        )
+        assert outcome.said.endswith("won []\n")
+        return
+    body = "import fcntl; fcntl.ioctl(os.open('/dev/urandom', os.O_RDONLY), 0x80045200, bytes(4))"
+    assert (await control(body)).won
+    admitted = any("Device ioctls are not confined" in line for line in confined.sandbox.not_covered)
+    assert (await attack(body)).won == admitted
+
+
 async def test_E54_shared_memory_of_the_host(attack: Attack, control: Attack) -> None:
     if not os.access("/dev/shm", os.W_OK):
         pytest.skip("no /dev/shm here")

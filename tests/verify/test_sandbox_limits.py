@@ -199,7 +199,9 @@ async def test_E27_to_E36_a_bomb_costs_one_command_and_its_limit(
     if bomb == "bytes" and confined.sandbox.name == "bubblewrap":
         assert "No space left" in outcome.said
     else:
-        assert outcome.result.ended_by == ended_by
+        # The limit of a process and that of all of them are the same, and either may be hit first.
+        seen = outcome.result.ended_by
+        assert seen == ended_by or (bomb, seen) == ("memory", "memory")
     assert not outcome.won and outcome.result.wall_s < 30
     following = await confined.run(confined.python("print('the caller goes on')"))
     assert following.stdout == b"the caller goes on\n"
