@@ -41,6 +41,7 @@ class Defence:
 
 
 USER = ("user",)
+FIRST_PROCESS = (("option", "2", "--tmpfs", "/proc/1"), ("option", "2", "--remount-ro", "/proc/1"))
 USER_AND_CAPABILITIES = (USER, ("option", "2", "--cap-drop", "ALL"))
 
 
@@ -65,8 +66,9 @@ BUBBLEWRAP = (
     option("--cap-drop ALL", "E14 or E45 or E51 or E40 or E20", (USER,)),
     *(
         option(f"--cap-add {name}", FEATURES + " or only_their_owner")
-        for name in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_DAC_READ_SEARCH")
+        for name in ("CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_DAC_READ_SEARCH")
     ),
+    option("--cap-add CAP_SETPCAP", "E52"),
     option("--ro-bind /usr /usr", FEATURES),
     *(option(f"--symlink usr/{name} /{name}", FEATURES) for name in ("bin", "lib", "lib64")),
     option("--symlink usr/sbin /sbin", "look_up"),
@@ -77,7 +79,7 @@ BUBBLEWRAP = (
     ),
     option("--proc /proc", FEATURES),
     option("--ro-bind /proc/sys /proc/sys", "E40", (USER,)),
-    option("--tmpfs /proc/1", "E05"),
+    Defence("--tmpfs /proc/1 --remount-ro /proc/1", FIRST_PROCESS, "E05"),
     option("--remount-ro /proc/1", "E20_only", (USER,)),
     option("--dev /dev", FEATURES),
     option("--perms 1777 --size * --tmpfs /dev/shm", FEATURES, count=2),
@@ -87,21 +89,16 @@ BUBBLEWRAP = (
     option("--perms 1777 --size * --tmpfs /tmp", FEATURES, count=2),
     option("--size * --tmpfs /tmp", "E32", count=2),
     option("--perms 1777 --size * --tmpfs /tmp", FEATURES),
-    option("--dir /run", FEATURES),
     option("--dir /run/treemend", FEATURES),
     option("--perms 0700 --dir /run/treemend/source", "E11", count=2),
-    option("--perms 0700 --dir /run/treemend/source", FEATURES + " or E11"),
     option("--size * --tmpfs /run/treemend/home", "E32", count=2),
     option("--size * --tmpfs /run/treemend/home", FEATURES),
-    option("--perms 0644 --file * /etc/passwd", FEATURES, count=2),
-    option("--perms 0644 --file * /etc/passwd", FEATURES),
-    option("--perms 0644 --file * /etc/group", "look_up or accounts", count=2),
-    option("--perms 0644 --file * /etc/group", "look_up or accounts"),
-    option("--perms 0644 --file * /etc/hosts", FEATURES, count=2),
-    option("--perms 0644 --file * /etc/hosts", FEATURES),
+    option("--file * /etc/passwd", FEATURES),
+    option("--file * /etc/group", "look_up"),
+    option("--file * /etc/hosts", FEATURES),
     option("--ro-bind * /run/treemend/source/tree", FEATURES),
     option("--ro-bind * /run/treemend/source/overlay", "test_overlay"),
-    option("--dir /home", FEATURES),
+    option("--dir /home/some\u00a0body", FEATURES),
     option("--size * --tmpfs /home/some\u00a0body/répo", "E31", count=2),
     option("--tmpfs /home/some\u00a0body/répo", FEATURES),
     option("--remount-ro /", "E20_only", (USER,)),
@@ -113,12 +110,7 @@ BUBBLEWRAP = (
     ),
     Defence("setpriv --bounding-set", (("word", "--bounding-set=-all"),), "E52"),
     Defence("new session", (("session",),), "E39", (("rule", "ioctl"),)),
-    Defence(
-        "empty environment of bwrap",
-        (("clean_environment",),),
-        "E05",
-        (("option", "2", "--tmpfs", "/proc/1"),),
-    ),
+    Defence("empty environment of bwrap", (("clean_environment",),), "E05", (*FIRST_PROCESS, USER)),
 )
 BOTH = (
     Defence("filter: architecture and x32", (("architecture",),), "E50"),
@@ -135,8 +127,8 @@ RIGHTS = (
     ("REMOVE_DIR", "E20_nothing"), ("REMOVE_FILE", "E20_attributes"), ("MAKE_CHAR", "E45"),
     ("MAKE_DIR", "E20_nothing"), ("MAKE_REG", "E20"), ("MAKE_SOCK", "E20_nothing"),
     ("MAKE_FIFO", "E20_nothing"),
-    ("MAKE_BLOCK", "E45"), ("MAKE_SYM", "E20_nothing"), ("REFER", "E20_attributes or E20_nothing or E25"),
-    ("TRUNCATE", "E20_attributes"), ("IOCTL_DEV", "E39"),
+    ("MAKE_BLOCK", "E45"), ("MAKE_SYM", "E20_nothing"), ("REFER", "files_move_between"),
+    ("TRUNCATE", "E20_attributes"), ("IOCTL_DEV", "E45_devices"),
 )  # fmt: skip
 DROP = ("line", '_drop_privileges(orders["uid"])')
 DEVICES_BEHIND = (("rule", "mknod", "mknodat"), DROP)
@@ -160,16 +152,16 @@ LANDLOCK = (
     Defence("rights of TCP", (("field", "1"),), "E09", (SOCKETS,)),
     Defence("scope of abstract sockets", (("field", "2", "0"),), "E12", (SOCKETS,)),
     Defence("scope of signals", (("field", "2", "1"),), "E56"),
-    Defence("control group", (("group",),), "E27"),
-    Defence("limit of processes", (("limit", "RLIMIT_NPROC"),), "E27", (("group",),)),
-    line("_prctl(_PR_SET_CHILD_SUBREAPER, 1)", "E34 or E35 or E38"),
+    Defence("control group", (("group",),), "E27_fork_bomb"),
+    Defence("limit of processes", (("limit", "RLIMIT_NPROC"),), "E27_fork_bomb", (("group",),)),
+    line("_prctl(_PR_SET_CHILD_SUBREAPER, 1)", "E34 or E35", (("group",),)),
     line("_prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)", "E38"),
     line("_prctl(_PR_SET_NO_NEW_PRIVS, 1)", "E52 or test_streams"),
     line('_drop_privileges(orders["uid"])', "E51 or E52"),
     line('_install_filter(orders["seccomp"])', "E13 or E44 or E52"),
     line("_syscall(_SYS_RESTRICT_SELF, ruleset, 0)", "E01 or E20"),
-    line('_kill_all(orders["uid"], orders["cgroup"])', "E34 or E35"),
-    line("os.setsid()", "E39", (("session",), ("rule", "ioctl"))),
+    line('_kill_all(orders["uid"], orders["cgroup"])', "E34 or E35", (("group",),)),
+    line("os.setsid()", "own_group", (("group",), ("field", "2", "1"))),
 )
 
 

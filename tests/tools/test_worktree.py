@@ -361,12 +361,14 @@ def test_E26_a_folder_that_is_swapped_for_a_link_meanwhile(tmp_path: Path) -> No
     naive = 0
     with subprocess.Popen([sys.executable, "-c", SWAPPER, tree, outside], stdout=subprocess.PIPE) as swapper:
         assert swapper.stdout is not None and swapper.stdout.readline() == b"ran\n"
-        for _ in range(20_000):
-            if not place.parent.is_symlink() and place.read_text() == "secret":
-                naive += 1
-                break
-        copies = [make_private_tree(tree, tmp_path / f"copy{number}").root for number in range(4)]
-        swapper.kill()
+        try:
+            for _ in range(20_000):
+                if not place.parent.is_symlink() and place.read_text() == "secret":
+                    naive += 1
+                    break
+            copies = [make_private_tree(tree, tmp_path / f"copy{number}").root for number in range(4)]
+        finally:
+            swapper.kill()
     assert naive > 0, "the attack did not work at all"
     read = [path.read_text() for copy in copies for path in copy.rglob("*.py") if not path.is_symlink()]
     assert "harmless" in read and "secret" not in read

@@ -11,6 +11,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,16 @@ pytestmark = pytest.mark.sandbox
 def says(confined: Confined, words: str) -> bool:
     """Whether the mechanism admits a gap with these words."""
     return any(words in line for line in confined.sandbox.not_covered)
+
+
+@contextmanager
+def killed(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the block."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 # -- secrets ----------------------------------------------------------------------------------
@@ -82,10 +94,13 @@ async def test_E04_command_lines_of_other_processes(attack: Attack, control: Att
             except OSError: pass
         return lines
     """
-    with subprocess.Popen(["sleep", "1000.0123"]) as process:
+    with killed(subprocess.Popen(["sleep", "1000.0123"])):
         assert "1000.0123" in (await control(body)).said
         assert "1000.0123" not in (await attack(body)).said
-        process.kill()
+
+
+async def test_E05_command_line_of_the_launcher(attack: Attack) -> None:
+    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
 
 
 async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +108,6 @@ async def test_E05_environment_of_the_launcher(attack: Attack, monkeypatch: pyte
     monkeypatch.setenv("OPENAI_API_KEY", "canary-in-the-runner")
     naive = subprocess.run(["cat", "/proc/self/environ"], stdout=subprocess.PIPE, check=True)
     assert b"canary-in-the-runner" in naive.stdout
-    assert "/bin/sh" not in (await attack("return open('/proc/1/cmdline').read()")).said
     for path in ("/proc/1/environ", f"/proc/{os.getpid()}/environ", "/proc/self/environ"):
         assert "canary" not in (await attack("return open(sys.argv[1], 'rb').read()", path)).said
     outcome = await attack("return open('/proc/1/environ', 'rb').read()")

@@ -73,6 +73,7 @@ CALLS = {
     "E44-unshare": "call(272, 0x10000000)",
     "E44-clone": "call(56, 0x10000000 | 17, 0, 0, 0, 0) or os._exit(0)",
     "E45-mknod": "os.mknod('disk', 0o60600, os.makedev(8, 0))",
+    "E45-mknod of a character device": "os.mknod('null', 0o20600, os.makedev(1, 3))",
     "E46-bpf": "call(321, 9999, 0, 0)",
     "E47-io_uring": "call(425, 0, 0)",
     "E48-perf": "call(298, 0, 0, -1, -1, 0)",
@@ -136,6 +137,28 @@ async def test_E52_setuid_programs_gain_nothing(attack: Attack, open_folder: Pat
     assert "1234" in (await control(body, str(shell))).said
     outcome = await attack(body, str(shell), readable=(open_folder,))
     assert "1234" not in outcome.said
+
+
+HARMLESS_DEVICES = {
+    *("console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout"),
+    *("tty", "urandom", "zero"),
+}
+
+
+async def test_E45_devices_are_harmless_or_take_no_orders(
+    attack: Attack, control: Attack, confined: Confined
+) -> None:
+    """Reading the kernel's entropy count is an order to a device that anybody may open."""
+    if confined.sandbox.name == "bubblewrap":
+        outcome = await attack(
+            "return sorted(set(os.listdir('/dev')) - set(sys.argv[1:]))", *HARMLESS_DEVICES
+        )
+        assert outcome.said.endswith("won []\n")
+        return
+    body = "import fcntl; fcntl.ioctl(os.open('/dev/urandom', os.O_RDONLY), 0x80045200, bytes(4))"
+    assert (await control(body)).won
+    admitted = any("Device ioctls are not confined" in line for line in confined.sandbox.not_covered)
+    assert (await attack(body)).won == admitted
 
 
 async def test_E54_shared_memory_of_the_host(attack: Attack, control: Attack) -> None:
@@ -206,18 +229,21 @@ async def test_priority_of_other_processes_is_not_changed(attack: Attack, contro
             worked += 1
         return worked
     """
-    with subprocess.Popen(["sleep", "1000"], start_new_session=True) as process:
-        pid = process.pid
+    process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    pid = process.pid
 
-        def priorities() -> tuple[object, ...]:
-            return os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), os.sched_getscheduler(pid)
+    def priorities() -> tuple[object, ...]:
+        return os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid), os.sched_getscheduler(pid)
 
+    try:
         before = priorities()
         await attack(body, str(pid))
         assert priorities() == before
         assert (await control(body, str(pid))).said.endswith("won 4\n")
         assert priorities() != before
+    finally:
         process.kill()
+        process.wait()
 
 
 TERMINAL = """

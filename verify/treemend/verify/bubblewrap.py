@@ -127,7 +127,7 @@ def _etc(uid: int) -> Mapping[str, bytes]:
 
 
 def _file_arguments(files: Mapping[str, int]) -> list[str]:
-    return [word for path, fd in files.items() for word in ("--perms", "0644", "--file", str(fd), path)]
+    return [word for path, fd in files.items() for word in ("--file", str(fd), path)]
 
 
 def _nul_separated(options: list[str]) -> bytes:

@@ -116,7 +116,7 @@ def system_arguments(size_bytes: int) -> list[str]:
     arguments += ["--dev", "/dev", "--perms", "1777", "--size", size, "--tmpfs", str(_SHM)]
     arguments += ["--remount-ro", "/dev"]
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
-    arguments += ["--dir", "/run", "--dir", str(STAGE)]
+    arguments += ["--dir", str(STAGE)]
     # Only the first command enters it: a socket of the host's is open to all in a read-only mount, too.
     arguments += ["--perms", "0700", "--dir", str(SOURCE)]
     return [*arguments, "--size", size, "--tmpfs", str(HOME)]
