@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treemend.agents.api import RepairResult, repair, repair_async
+    from treemend.agents.code_search import open_index, search
     from treemend.store.records import Budget, Outcome
 
-__all__ = ["Budget", "Outcome", "RepairResult", "repair", "repair_async"]
+__all__ = ["Budget", "Outcome", "RepairResult", "open_index", "repair", "repair_async", "search"]
 
 _HOMES = {
     "Budget": "treemend.store.records",
     "Outcome": "treemend.store.records",
     "RepairResult": "treemend.agents.api",
+    "open_index": "treemend.agents.code_search",
     "repair": "treemend.agents.api",
     "repair_async": "treemend.agents.api",
+    "search": "treemend.agents.code_search",
 }
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from treemend.agents import code_search_cli
 from treemend.store.errors import TreemendError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+code_search_cli.register(app)
 
 
 class StrategyName(StrEnum):

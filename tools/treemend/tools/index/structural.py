@@ -82,7 +82,7 @@ def compile_pattern(language: str, pattern: str) -> Node:
         found = _piece(language, before, spelling, behind)
         if found is None:
             continue
-        if _hole(found):
+        if _hole(found) or _IS_MANY.fullmatch(found.text or b""):
             raise PatternError("a hole alone would match everything")
         return found
     raise PatternError(f"it is not one piece of {language}")
