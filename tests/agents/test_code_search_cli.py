@@ -97,3 +97,53 @@ def test_the_python_api(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TREEMEND_STATE", str(repo.parent / "state"))
     assert search_code("Cart", repo).hits[0].name == "Cart"
     assert search_code("def $F(self): $$$", repo, pattern=True).hits[0].line == 2
+
+
+def inspect(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(repo, "-c", "from treemend.agents.cli import main; main()", "inspect", *arguments)
+
+
+def test_inspect_answers_people_and_programs(repo: Path) -> None:
+    shown = inspect(repo, "body", "Cart.total_price")
+    assert shown.stdout.splitlines() == [
+        "shop/cart.py:2:9  Cart.total_price",
+        "    def total_price(self):",
+        "        return 1",
+        "",
+    ]
+    answer = json.loads(inspect(repo, "class", "Cart", "--json").stdout)
+    assert answer["classes"][0]["methods"][0]["name"] == "total_price"
+    assert "class Cart" in inspect(repo, "map", "--tokens", "100").stdout
+
+
+def test_inspect_says_what_it_misses(repo: Path) -> None:
+    done = inspect(repo, "signature", "total_prise")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "Did you mean total_price?" in done.stderr
+    assert inspect(repo, "body").returncode == 2
+
+
+def test_a_reader_that_leaves_is_no_error(repo: Path) -> None:
+    code = "from treemend.agents.cli import main; main()"
+    environment = os.environ | {
+        "TREEMEND_STATE": str(repo.parent / "state"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "search", "total_price"],
+        cwd=repo,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+        assert process.wait() == 0
+
+
+def test_the_tools_from_python(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from treemend.agents import inspect as ask
+
+    monkeypatch.setenv("TREEMEND_STATE", str(repo.parent / "state"))
+    assert ask("get_class_info", repo, name="Cart").found

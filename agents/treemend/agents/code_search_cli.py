@@ -1,20 +1,26 @@
-"""`treemend search`: parses, asks the index, prints."""
+"""`treemend search` and `treemend inspect`: parse, ask the index, print."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from treemend.store.errors import UsageError
+
 if TYPE_CHECKING:
     from treemend.tools.index.repository import Refreshed, RepositoryIndex
     from treemend.tools.index.search import Found
+    from treemend.tools.repotools.results import Answer
 
 NOTHING_FOUND = 4
 _LINES_MAX = 50
@@ -52,12 +58,24 @@ def search(
         refreshed = refresh(index)
         find = search_pattern if pattern else search_words
         found = find(index, query, filters, limit)
-        if json:
-            print_json(query, found, refreshed, index)
-        else:
-            print_hits(found, index.root, context)
+        with readers_may_leave():
+            if json:
+                print_json(query, found, refreshed, index)
+            else:
+                print_hits(found, index.root, context)
+        if not json:
             print_notes(found, refreshed, index)
     raise typer.Exit(0 if found.hits else NOTHING_FOUND)
+
+
+@contextmanager
+def readers_may_leave() -> Iterator[None]:
+    """A reader such as `head` that has seen enough is no error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def refresh(index: RepositoryIndex) -> Refreshed:
@@ -140,6 +158,94 @@ def print_notes(found: Found, refreshed: Refreshed, index: RepositoryIndex) -> N
         print(note, file=sys.stderr)
 
 
+class What(StrEnum):
+    """What can be asked of a repository."""
+
+    class_ = "class"
+    signature = "signature"
+    body = "body"
+    references = "references"
+    callers = "callers"
+    callees = "callees"
+    tests = "tests"
+    outline = "outline"
+    imports = "imports"
+    code = "code"
+    snippets = "snippets"
+    map = "map"
+
+
+_TOOLS = {
+    What.class_: ("get_class_info", "name"),
+    What.signature: ("get_signature", "name"),
+    What.body: ("get_method_body", "name"),
+    What.references: ("get_references", "name"),
+    What.callers: ("get_callers", "name"),
+    What.callees: ("get_callees", "name"),
+    What.tests: ("get_tests", "name"),
+    What.outline: ("get_outline", "path"),
+    What.imports: ("get_imports", "path"),
+    What.code: ("get_relevant_code", "text"),
+    What.snippets: ("get_related_snippets", "text"),
+    What.map: ("get_map", "focus"),
+}
+"""The tool behind each word, and which of its arguments the subject is."""
+
+
+def inspect(
+    what: Annotated[What, typer.Argument(help="What to ask.", show_choices=True)],
+    subject: Annotated[
+        str, typer.Argument(help="A name, a file (outline, imports) or a text (code, snippets).")
+    ] = "",
+    repo: RepoOption = Path("."),
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", help="How many at most. (default: the tool's)", min=1)
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="Budget of the map, in tokens of four characters.", min=50)
+    ] = 1024,
+    json: JsonOption = False,
+) -> None:
+    """Ask about the code: a class with what it inherits, a body, who calls what, a map of it all."""
+    from treemend.agents.inspection import inspect as ask
+    from treemend.agents.inspection import render
+
+    tool, argument = _TOOLS[what]
+    arguments: dict[str, object] = {argument: subject}
+    if what is What.map:
+        arguments["tokens"] = tokens
+    elif limit is not None:
+        arguments["limit"] = limit
+    if not subject and what is not What.map:
+        raise UsageError(
+            f"treemend inspect {what.value} needs a {argument}.",
+            mend=f"Give it: treemend inspect {what.value} {argument.upper()}",
+        )
+    answer = ask(tool, repo, **arguments)
+    with readers_may_leave():
+        if json:
+            print(answer.model_dump_json(indent=2))
+        elif answer.found:
+            print(render(answer))
+    if not json:
+        print_remarks(answer)
+    raise typer.Exit(0 if answer.found else NOTHING_FOUND)
+
+
+def print_remarks(answer: Answer) -> None:
+    """The notes and suggestions of an answer, on stderr."""
+    from treemend.agents.plain_text import one_line
+
+    notes = [one_line(note) for note in answer.notes]
+    if not answer.found:
+        notes.append("Nothing found.")
+    if answer.suggestions:
+        notes.append(f"Did you mean {', '.join(map(one_line, answer.suggestions))}?")
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(search)
+    app.command()(inspect)

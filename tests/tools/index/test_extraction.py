@@ -223,7 +223,7 @@ def test_python() -> None:
     assert found.definitions[0].doc == "Prices."
     assert imported(found) == {(".money", "Euro", "E"), (".money", "round_up", ""), ("os.path", "", "p")}
     assert uses(found, "rows") == ["CALL"]
-    assert uses(found, "tax") == ["NAME", "NAME", "NAME"]
+    assert uses(found, "tax") == ["BINDING", "NAME", "NAME"]
     assert uses(found, "seen") == ["DEFINITION"]
     assert uses(found, "int") == ["NAME", "TYPE"]
 
@@ -384,6 +384,7 @@ def test_ruby() -> None:
     assert named(found, "Shop.Cart").doc == "A cart."
     assert kinds(found)["Shop.Cart.rows"] == "field"
     assert imported(found) == {("json", "*", ""), ("./lib/money", "*", "")}
+    assert uses(facts("ruby", b"puts 'x'\nrequire 'y'\n"), "puts") == ["CALL"]
     assert uses(found, "sum") == ["CALL"]
 
 
@@ -404,6 +405,7 @@ def test_javascript() -> None:
     assert kinds(found)["keep"] == "function"
     assert kinds(found)["Cart.rows"] == "field"
     assert imported(found) == {("./x", "a", ""), ("./x", "b", "c")}
+    assert uses(facts("javascript", b"const x = load('y')\n"), "load") == ["CALL"]
     assert uses(found, "Bar") == ["CALL"]
 
 

@@ -42,6 +42,8 @@ class Use(IntEnum):
     CALL = 3
     DEFINITION = 4
     IMPORT = 5
+    BINDING = 6
+    """A parameter, a local variable, or the name of an argument or a field in a literal."""
 
 
 class Definition(NamedTuple):
@@ -87,7 +89,7 @@ class Import(NamedTuple):
     @property
     def local(self) -> str:
         """The name under which the file knows it."""
-        return self.alias or self.name or self.module.rpartition(".")[2]
+        return self.alias or self.name or self.module.replace("/", ".").rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)

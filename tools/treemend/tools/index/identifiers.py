@@ -123,14 +123,17 @@ def _without(data: bytes, nodes: Iterable[Node]) -> bytes:
     return bytes(code)
 
 
+_CAPTURED = (("type", Use.TYPE), ("call", Use.CALL), ("bind", Use.BINDING), ("keyword", Use.BINDING))
+
+
 def _mark(
     uses: bytearray, starts: Sequence[int], captures: dict[str, list[Node]], definitions: Iterable[int]
 ) -> None:
     """What only the syntax tree knows: types, calls without a parenthesis, imports, definitions."""
-    for capture, use in (("type", Use.TYPE), ("call", Use.CALL)):
+    for capture, use in _CAPTURED:
         for node in captures.get(capture, ()):
             _set(uses, starts, node.start_byte, use)
-    for node in captures.get("import", ()):
+    for node in (*captures.get("import", ()), *captures.get("package", ())):
         first, last = bisect_left(starts, node.start_byte), bisect_left(starts, node.end_byte)
         for at in range(first, last):
             uses[at] = uses[at] & _SEPARATORS | Use.IMPORT

@@ -162,6 +162,16 @@ def subclasses_named(connection: sqlite3.Connection, name: str) -> list[Located]
     return list(map(_located, rows))
 
 
+def scopes_named(connection: sqlite3.Connection, name: str) -> list[Located]:
+    """Rust's `impl` blocks of the type with this name."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} {_FROM} WHERE d.folded = ? AND d.kind = ? AND d.name = ? "
+        "ORDER BY f.path, d.position",
+        (folded(name), IMPL, name),
+    )
+    return list(map(_located, rows))
+
+
 def find_file(connection: sqlite3.Connection, path: str) -> list[FileRow]:
     """The files with this path, else those whose path ends like it."""
     columns = "SELECT id, path, language, package, is_test, has_errors, status FROM file"

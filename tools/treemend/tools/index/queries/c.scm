@@ -20,3 +20,8 @@
 (string_content) @skip
 (char_literal) @skip
 (system_lib_string) @skip
+
+(parameter_declaration declarator: (identifier) @bind)
+(parameter_declaration declarator: (pointer_declarator declarator: (identifier) @bind))
+(init_declarator declarator: (identifier) @bind)
+(primitive_type) @skip

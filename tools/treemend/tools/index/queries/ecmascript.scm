@@ -15,9 +15,20 @@
 (decorator) @decorator
 (import_statement) @import
 (export_statement source: (string)) @import
-(variable_declarator value: (call_expression function: (identifier) arguments: (arguments . (string) .))) @import
+((variable_declarator value: (call_expression function: (identifier) @_require arguments: (arguments . (string) .))) @import
+  (#eq? @_require "require"))
 
 (call_expression function: (member_expression property: (property_identifier) @call) arguments: (template_string))
 (call_expression function: (identifier) @call arguments: (template_string))
 (string_fragment) @skip
 (regex_pattern) @skip
+
+(variable_declarator name: (identifier) @bind)
+(shorthand_property_identifier_pattern) @bind
+(array_pattern (identifier) @bind)
+(pair_pattern value: (identifier) @bind)
+(rest_pattern (identifier) @bind)
+(arrow_function parameter: (identifier) @bind)
+(catch_clause parameter: (identifier) @bind)
+(for_in_statement left: (identifier) @bind)
+(pair key: (property_identifier) @keyword)

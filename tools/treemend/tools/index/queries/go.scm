@@ -24,3 +24,12 @@
 (interpreted_string_literal) @skip
 (raw_string_literal) @skip
 (rune_literal) @skip
+
+(parameter_declaration name: (identifier) @bind)
+(variadic_parameter_declaration name: (identifier) @bind)
+(short_var_declaration left: (expression_list (identifier) @bind))
+(var_spec name: (identifier) @bind)
+(range_clause left: (expression_list (identifier) @bind))
+(type_parameter_declaration name: (identifier) @bind)
+(keyed_element . (literal_element (identifier) @keyword))
+(label_name) @keyword

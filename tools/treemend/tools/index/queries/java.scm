@@ -29,3 +29,15 @@
 (string_fragment) @skip
 (multiline_string_fragment) @skip
 (character_literal) @skip
+
+(formal_parameter name: (identifier) @bind)
+(variable_declarator name: (identifier) @bind)
+(catch_formal_parameter name: (identifier) @bind)
+(enhanced_for_statement name: (identifier) @bind)
+(lambda_expression parameters: (identifier) @bind)
+(inferred_parameters (identifier) @bind)
+(resource name: (identifier) @bind)
+(type_parameter (type_identifier) @bind)
+(integral_type) @skip
+(floating_point_type) @skip
+(boolean_type) @skip

@@ -17,3 +17,21 @@
 (type (generic_type (identifier) @type))
 
 (string_content) @skip
+
+(assignment left: (identifier) @bind)
+(pattern_list (identifier) @bind)
+(tuple_pattern (identifier) @bind)
+(parameters (identifier) @bind)
+(lambda_parameters (identifier) @bind)
+(default_parameter name: (identifier) @bind)
+(typed_parameter . (identifier) @bind)
+(typed_default_parameter name: (identifier) @bind)
+(list_splat_pattern (identifier) @bind)
+(dictionary_splat_pattern (identifier) @bind)
+(for_statement left: (identifier) @bind)
+(for_in_clause left: (identifier) @bind)
+(as_pattern_target (identifier) @bind)
+(named_expression name: (identifier) @bind)
+(case_pattern (dotted_name . (identifier) @bind .))
+(type_parameter (type (identifier) @bind))
+(keyword_argument name: (identifier) @keyword)

@@ -7,7 +7,8 @@
 
 (superclass (_) @base)
 (comment) @comment
-(call method: (identifier) arguments: (argument_list . (string) .)) @import
+((call method: (identifier) @_require arguments: (argument_list (string) .)) @import
+  (#any-of? @_require "require" "require_relative" "load" "autoload"))
 (call method: (identifier) arguments: (argument_list [(constant) (scope_resolution)])) @mixin
 
 (constant) @type

@@ -36,3 +36,14 @@
 (raw_string_literal) @skip
 (char_literal) @skip
 (lifetime) @skip
+
+(parameter pattern: (identifier) @bind)
+(let_declaration pattern: (identifier) @bind)
+(closure_parameters (identifier) @bind)
+(tuple_pattern (identifier) @bind)
+(tuple_struct_pattern (identifier) @bind)
+(match_pattern (identifier) @bind)
+(for_expression pattern: (identifier) @bind)
+(type_parameter name: (type_identifier) @bind)
+(field_initializer field: (field_identifier) @keyword)
+(primitive_type) @skip

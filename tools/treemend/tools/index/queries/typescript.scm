@@ -20,3 +20,8 @@
 (call_expression function: (identifier) @call type_arguments: (_))
 (call_expression function: (member_expression property: (property_identifier) @call) type_arguments: (_))
 (new_expression constructor: (identifier) @call type_arguments: (_))
+
+(required_parameter pattern: (identifier) @bind)
+(optional_parameter pattern: (identifier) @bind)
+(type_parameter name: (type_identifier) @bind)
+(predefined_type) @skip
