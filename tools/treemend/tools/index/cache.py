@@ -15,11 +15,13 @@ from treemend.tools.index.facts import (
     Import,
 )
 from treemend.tools.index.listing import Listed
-from treemend.tools.index.words import folded, words_of
+from treemend.tools.index.words import words_of
 
 INDEXED = "indexed"
 _DEFINITION = f"INSERT INTO definition VALUES ({', '.join('?' * 20)})"
 _UNIT = "INSERT INTO unit (rowid, name, scope, signature, doc, body, path) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_FOLDED, _BASES = 3, -2
+"""Where these stand in a row of `definition`."""
 _FILE = f"INSERT INTO file VALUES ({', '.join('?' * 15)})"
 
 
@@ -84,30 +86,17 @@ def _next_definition(connection: sqlite3.Connection) -> int:
 
 
 def _add_definitions(
-    connection: sqlite3.Connection, file: int, first: int, rows: Sequence[list[object]]
+    connection: sqlite3.Connection, file: int, first: int, rows: Sequence[list[Any]]
 ) -> None:
-    connection.executemany(
-        _DEFINITION,
-        [
-            (first + at, file, at, folded(str(row[0])), *row[:-2], _joined(row[-2]), _joined(row[-1]))
-            for at, row in enumerate(rows)
-        ],
-    )
+    connection.executemany(_DEFINITION, [(first + at, file, at, *row) for at, row in enumerate(rows)])
     bases = [
-        (file, first + at, str(base).rpartition(".")[2])
+        (file, first + at, base.rpartition(".")[2])
         for at, row in enumerate(rows)
-        for base in _listed(row[-2])
+        if row[_BASES]
+        for base in row[_BASES].split("\n")
     ]
     if bases:
         connection.executemany("INSERT INTO base VALUES (?, ?, ?)", bases)
-
-
-def _joined(values: object) -> str:
-    return "\n".join(map(str, _listed(values)))
-
-
-def _listed(values: object) -> list[object]:
-    return values if isinstance(values, list) else []
 
 
 def restamp(connection: sqlite3.Connection, path: str, stamp: str) -> None:
@@ -127,10 +116,7 @@ def facts_of_twin(connection: sqlite3.Connection, digest: bytes) -> EncodedFacts
         "SELECT package, has_errors, names, occurrences, imports FROM file WHERE id = ?", [file]
     ).fetchone()
     rows = connection.execute("SELECT * FROM definition WHERE file = ? ORDER BY position", [file]).fetchall()
-    definitions = [
-        [*row[4:-2], row[-2].split("\n") if row[-2] else [], row[-1].split("\n") if row[-1] else []]
-        for row in rows
-    ]
+    definitions = [row[_FOLDED:] for row in rows]
     first = rows[0][0]
     units = connection.execute(
         "SELECT rowid, name, scope, signature, doc, body FROM unit WHERE rowid BETWEEN ? AND ?",

@@ -21,10 +21,10 @@ _HEAD_BYTES = 2_000
 
 _COOKIE = re.compile(rb"^[ \t\f]*#.{0,200}?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
 _GENERATED = re.compile(
-    rb"@generated|DO NOT EDIT|do not edit (?:this|by hand)|automatically generated"
+    rb"@generated|do not edit|automatically generated"
     rb"|auto-?generated (?:by|from|file)"
-    rb"|^.{0,8}Generated (?:by|from|with) ",
-    re.IGNORECASE | re.MULTILINE,
+    rb"|^.{0,8}generated (?:by|from|with) ",
+    re.MULTILINE,
 )
 _VENDORED = re.compile(
     r"(^|/)(vendor|vendors|vendored|_vendor|third[_-]?party|extern|externals|node_modules|bower_components)/"
@@ -121,8 +121,10 @@ def as_utf8(data: bytes) -> bytes:
 def marks_of(path: str, data: bytes) -> Marks:
     """What the path (relative, with "/") and the first bytes of a file say."""
     name = PurePosixPath(path).name
+    head = data[:_HEAD_BYTES].lower()
+    may_be_generated = b"generated" in head or b"do not edit" in head
     return Marks(
-        is_generated=_GENERATED.search(data[:_HEAD_BYTES]) is not None,
+        is_generated=may_be_generated and _GENERATED.search(head) is not None,
         is_vendored=_VENDORED.search(path) is not None,
         is_test=_TEST_FOLDER.search(path) is not None or _TEST_NAME.fullmatch(name) is not None,
     )

@@ -17,6 +17,8 @@ from itertools import accumulate
 from operator import sub
 from typing import NamedTuple
 
+from treemend.tools.index.words import folded
+
 MODULE = "module"
 CALLABLES = frozenset({"function", "method"})
 CLASSES = frozenset({"class", "interface", "struct", "enum", "trait"})
@@ -177,7 +179,11 @@ class FileFacts:
 
 
 class EncodedFacts(NamedTuple):
-    """`outline` as JSON, `names` separated by line ends, `occurrences` packed."""
+    """`outline` as JSON, `names` separated by line ends, `occurrences` packed.
+
+    The outline is the package, whether there are errors, definitions, imports and units; a definition is
+    a row as the cache has it, from its folded name on, with bases and decorators separated by line ends.
+    """
 
     outline: bytes
     names: bytes
@@ -185,7 +191,11 @@ class EncodedFacts(NamedTuple):
 
 
 def encode_facts(facts: FileFacts) -> EncodedFacts:
-    outline = [facts.package, facts.has_errors, facts.definitions, facts.imports, facts.units]
+    rows = [
+        (folded(row.name), *row[:-2], "\n".join(row.bases), "\n".join(row.decorators))
+        for row in facts.definitions
+    ]
+    outline = [facts.package, facts.has_errors, rows, facts.imports, facts.units]
     text = json.dumps(outline, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     found = facts.occurrences
     return EncodedFacts(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import compress
+from itertools import accumulate, compress
 from operator import or_
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ from treemend.tools.index.facts import LONG_SEPARATOR, MEMBER, Occurrences, Use
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_IDENTIFIER = re.compile(rb"[A-Za-z_$@\x80-\xff][\w$\x80-\xff]*[?!]?(?![\w$\x80-\xff])")
-_PLAIN = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
+_IDENTIFIER = re.compile(rb"([A-Za-z_$@\x80-\xff][\w$\x80-\xff]*[?!]?(?![\w$\x80-\xff]))")
+_PLAIN = re.compile(rb"([A-Za-z_$\x80-\xff][\w$\x80-\xff]*)")
 _BEFORE = bytes(MEMBER if byte == ord(".") else 0 for byte in range(256))
 _LONG_SEPARATORS = {
     "c": (b"->",), "cpp": (b"->", b"::"), "rust": (b"::",), "php": (b"->", b"::"), "ruby": (b"::",),
@@ -84,23 +84,22 @@ def find_identifiers(
     """The identifiers of `data`; `definitions` are the offsets where definitions' names stand."""
     code = _without(data, (*captures.get("skip", ()), *captures.get("comment", ())))
     pattern = _IDENTIFIER if language == "ruby" else _PLAIN
-    spans = [match.span() for match in pattern.finditer(code)]
-    spelled = pattern.findall(code)
-    # One byte before and behind, so that every name has both.
-    padded = b"\n" + code + b"\n"
-    before = bytes([padded[start] for start, _ in spans]).translate(_BEFORE)
+    # Names and what stands between them, in turns; the line ends give the first and the last one both.
+    pieces = pattern.split(b"\n" + code + b"\n")
+    spelled, gaps = pieces[1::2], pieces[0::2]
+    offsets = list(accumulate(map(len, pieces)))[0:-1:2]
+    before = bytes([gap[-1] for gap in gaps[:-1]]).translate(_BEFORE)
+    behind = bytes([gap[0] for gap in gaps[1:]]).translate(_BEHIND)
     if long := _LONG_SEPARATORS.get(language):
-        before = bytes(
-            map(or_, before, [_SEPARATORS * (code[start - 2 : start] in long) for start, _ in spans])
-        )
-    behind = bytes([padded[end + 1] for _, end in spans]).translate(_BEHIND)
+        before = bytes(map(or_, before, [_SEPARATORS * gap.endswith(long) for gap in gaps[:-1]]))
     uses = bytearray(map(or_, before, behind)).translate(
         _DOTTED_CALLS if language in _CALLS_BY_DOT else _DOTTED
     )
     reserved = _WORDS[language]
     kept = bytes([name not in reserved for name in spelled])
     kept = bytes(map(or_, kept, before))
-    starts = [start for start, _ in compress(spans, kept)]
+    # Less the line end that was put in front.
+    starts = [offset - 1 for offset in compress(offsets, kept)]
     uses = bytearray(compress(uses, kept))
     names = list(compress(spelled, kept))
     _mark(uses, starts, captures, definitions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from treemend.tools.index.facts import CALLABLES, IMPL, MODULE, Definition, Unit
 from treemend.tools.index.words import words_of
@@ -19,16 +20,21 @@ def units_of(definitions: Sequence[Definition], data: bytes) -> Iterator[Unit]:
     for number in chosen:
         row = definitions[number]
         pieces = b" ".join(_own_text(row, inner.get(number, ()), data))[:_UNIT_BYTES_MAX]
-        scope = row.qualified[: -len(row.name)] + " ".join(row.bases)
-        signature = " ".join((row.signature, *row.decorators))
+        signature = " ".join((row.signature, *row.decorators)) if row.decorators else row.signature
         yield Unit(
             number,
             words_of(row.name.encode()),
-            words_of(scope.encode()),
+            _scope_words(" ".join((row.qualified[: -len(row.name)], *row.bases))),
             words_of(signature.encode()),
-            words_of(row.doc.encode()),
+            words_of(row.doc.encode()) if row.doc else "",
             words_of(pieces),
         )
+
+
+@lru_cache(maxsize=1000)
+def _scope_words(scope: str) -> str:
+    """Methods of one class have their scope in common."""
+    return words_of(scope.encode())
 
 
 def _is_unit(row: Definition, definitions: Sequence[Definition]) -> bool:
