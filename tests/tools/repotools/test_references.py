@@ -33,6 +33,12 @@ def test_python_callers(index: RepositoryIndex) -> None:
     assert "shop/cart.py Cart.total" in sure(get_callers(index, "shop.cart.Cart.price"))
 
 
+def test_super_means_what_is_inherited(index: RepositoryIndex) -> None:
+    assert "shop/cart.py Cart.price" in sure(get_callers(index, "shop.base.core.Base.price"))
+    assert "shop/cart.py Cart.price" not in sure(get_callers(index, "shop.cart.Cart.price"))
+    assert "java/com/shop/Cart.java Cart.price" in sure(get_callers(index, "com.shop.base.Base.price"))
+
+
 @pytest.mark.parametrize(
     ("name", "callee"),
     [

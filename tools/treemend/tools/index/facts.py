@@ -146,12 +146,15 @@ class Occurrences:
     def receiver(self, position: int) -> str:
         """The name before the dot (or "::", "->") in front of this one.
 
-        "" if there is no dot, or an expression before it that is no name, such as a call.
+        "" if there is no dot, or an expression before it that is no name, such as a call; Python's `super()`
+        is "super".
         """
         if position == 0 or not self.uses[position] & MEMBER:
             return ""
         before = self.names[self.indices[position - 1]]
         gap = self.starts[position] - self.starts[position - 1] - len(before.encode())
+        if before == "super" and gap == len("()."):
+            return before
         return before if gap == 1 + bool(self.uses[position] & LONG_SEPARATOR) else ""
 
 

@@ -198,6 +198,8 @@ def _meant(
         return [] if inside.language == "python" and not _has_star(resolver, inside) else None
     if receiver in THIS:
         return _own_member(resolver, occurrence, inside) or None
+    if receiver == "super":
+        return _inherited_member(resolver, occurrence, inside)
     if not receiver:
         return None
     found = resolver.resolve(f"{receiver}.{occurrence.name}", inside)
@@ -210,6 +212,15 @@ def _inherited(
     """A member that is named by its class, which inherits it."""
     holders = [one for one in resolver.resolve(receiver, inside) if one.definition.kind in CLASSES]
     return _first_member(resolver, holders[0], occurrence.name) if holders else None
+
+
+def _inherited_member(resolver: Resolver, occurrence: Occurrence, inside: Located) -> list[Located]:
+    """The member that the class around a method inherits; none where it comes from outside the repository."""
+    holder = resolver.enclosing_class(inside)
+    for owner in resolver.ancestors(holder)[1:] if holder is not None else ():
+        if found := [one for one in resolver.members(owner) if one.name == occurrence.name]:
+            return found
+    return []
 
 
 def _own_member(resolver: Resolver, occurrence: Occurrence, inside: Located) -> list[Located]:
