@@ -12,16 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treemend.agents.api import RepairResult, repair, repair_async
+    from treemend.agents.code_search import open_index, search
+    from treemend.agents.inspection import inspect
     from treemend.store.records import Budget, Outcome
+    from treemend.tools.repotools.registry import run_tool
 
-__all__ = ["Budget", "Outcome", "RepairResult", "repair", "repair_async"]
+__all__ = [
+    "Budget",
+    "Outcome",
+    "RepairResult",
+    "inspect",
+    "open_index",
+    "repair",
+    "repair_async",
+    "run_tool",
+    "search",
+]
 
 _HOMES = {
     "Budget": "treemend.store.records",
     "Outcome": "treemend.store.records",
     "RepairResult": "treemend.agents.api",
+    "inspect": "treemend.agents.inspection",
+    "open_index": "treemend.agents.code_search",
     "repair": "treemend.agents.api",
     "repair_async": "treemend.agents.api",
+    "run_tool": "treemend.tools.repotools.registry",
+    "search": "treemend.agents.code_search",
 }
 
 

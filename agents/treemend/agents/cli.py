@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from treemend.agents import options
+from treemend.agents import code_search_cli, options
 from treemend.agents.sandbox_command import sandbox_command
 from treemend.store.errors import TreemendError
 
@@ -34,6 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+code_search_cli.register(app)
 
 
 app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)

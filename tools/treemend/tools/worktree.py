@@ -20,7 +20,7 @@ FILES_MAX = 200_000
 NOTES_MAX = 50
 TREE_BYTES_MAX = 1 << 30
 _CHUNK_BYTES = 1 << 20
-_SKIPPED_FOLDERS = frozenset(
+SKIPPED_FOLDERS = frozenset(
     {
         ".git",
         ".hg",
@@ -121,11 +121,11 @@ def _paths_as_they_lie(
 
 def _listed(found: GitRepository, notes: list[str]) -> list[str]:
     try:
-        return found.listed(_SKIPPED_FOLDERS)
+        return found.listed(SKIPPED_FOLDERS)
     except UnreadableIndex as error:
         notes.append(f"git can't read the index here ({error}): files were listed without it.")
     try:
-        return found.listed_without_index(_SKIPPED_FOLDERS)
+        return found.listed_without_index(SKIPPED_FOLDERS)
     except UnreadableIndex as error:
         notes.append(f"git can't list the files here ({error}): its ignore rules went unheard.")
     return []
@@ -167,7 +167,7 @@ def _walk(repo: Path, folder: str, notes: list[str], into: Path) -> Iterator[str
             if not entry.is_dir(follow_symlinks=False):
                 if entry.name != ".git":
                     yield path
-            elif entry.name not in _SKIPPED_FOLDERS and not _is_environment(entry.path):
+            elif entry.name not in SKIPPED_FOLDERS and not _is_environment(entry.path):
                 pending.append((path, depth + 1))
 
 

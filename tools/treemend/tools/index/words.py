@@ -1,0 +1,94 @@
+"""Identifiers and prose as words: the same for what is indexed and for what is asked."""
+
+from __future__ import annotations
+
+import re
+
+WORD = re.compile(rb"[A-Za-z_\x80-\xff$][\w\x80-\xff$]+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_RUNS = re.compile(r"[^\W\d_]+")
+_ENGLISH = (
+    "an and are as at be been but by can did do does for from had has have he her his how if in into is it "
+    "its may no not of on one or our out she should so such than that the their them then there these they "
+    "this those to us use used uses was we were what when where which who why will with would you your"
+)
+_SYNTAX = (
+    "abstract assert async await begin bool boolean break case catch char class const constructor continue "
+    "def default defer del delete elif else elsif end enum except extends extern false final finally float "
+    "fn func function global goto impl implements import include inline instanceof int interface internal "
+    "lambda let long match mod module mut namespace new nil none null nonlocal override package pass private "
+    "protected pub public raise readonly return self short signed sizeof static str string struct super "
+    "switch template throw throws trait true try type typedef typeof undefined union unless unsigned use "
+    "using val var virtual void volatile while with yield"
+)
+STOP_WORDS = frozenset((_ENGLISH + " " + _SYNTAX).split())
+_WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+WORD_CHARS_MAX = 64
+
+
+def split_identifier(name: str) -> list[str]:
+    """The parts of an identifier in lower case: "getHTTPResponse_code2" is get, http, response, code."""
+    if name.isascii():
+        return [part.lower() for part in _PARTS.findall(name)]
+    return [part.lower() for run in _RUNS.findall(name) for part in _humps(run)]
+
+
+def _humps(run: str) -> list[str]:
+    """A run of letters of any script, split where its case says so."""
+    bounds = [
+        at
+        for at in range(1, len(run))
+        if run[at].isupper() and (run[at - 1].islower() or run[at + 1 : at + 2].islower())
+    ]
+    return [run[start:end] for start, end in zip([0, *bounds], [*bounds, len(run)], strict=True)]
+
+
+class _Expansions(dict[bytes, str]):
+    """What stands for a word in the index: its parts, and all of it as one; "" for a stop word."""
+
+    def __missing__(self, word: bytes) -> str:
+        if len(self) >= _EXPANSIONS_MAX:
+            self.clear()
+        self[word] = expansion = _expansion(word)
+        return expansion
+
+
+_EXPANSIONS_MAX = 200_000
+_EXPANDED = _Expansions()
+
+
+def _expansion(word: bytes) -> str:
+    if len(word) > WORD_CHARS_MAX:
+        return ""
+    text = word.decode("utf-8", "replace")
+    if not text.isascii() and _WIDE.search(text):
+        return " ".join(_bigrams(text))
+    parts = split_identifier(text)
+    kept = [part for part in parts if len(part) > 1 and part not in STOP_WORDS]
+    if len(parts) > 1:
+        kept.append("".join(parts))
+    return " ".join(kept)
+
+
+def _bigrams(text: str) -> list[str]:
+    """Scripts without blanks between words are found by pairs of characters."""
+    runs = _WIDE.findall(text)
+    return [run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))]
+
+
+def words_of(data: bytes) -> str:
+    """The words of a piece of source, expanded; each spelling once.
+
+    How often a body says a word says little, and leaving it out halves the index.
+    """
+    return " ".join(dict.fromkeys(map(_EXPANDED.__getitem__, WORD.findall(data))))
+
+
+def query_words(text: str) -> list[str]:
+    """The distinct words of a query in their order."""
+    return list(dict.fromkeys(words_of(text.encode("utf-8", "replace")).split()))
+
+
+def folded(name: str) -> str:
+    """A name without case and underscores: `getItem`, `get_item` and `GetItem` are one."""
+    return name.replace("_", "").lower()
