@@ -46,7 +46,7 @@ USER_AND_CAPABILITIES = (USER, ("option", "2", "--cap-drop", "ALL"))
 
 
 def option(words: str, cases: str, behind: Sequence[Sequence[str]] = (), count: int = 0) -> Defence:
-    split = words.split()
+    split = words.split(" ")
     name = " ".join([*split[:count], f"({' '.join(split[count:])})"]) if count else words
     return Defence(name, (("option", str(count or len(split)), *split),), cases, behind)
 
@@ -93,7 +93,7 @@ BUBBLEWRAP = (
     option("--perms 0700 --dir /run/treemend/source", "E11", count=2),
     option("--size * --tmpfs /run/treemend/home", "E32", count=2),
     option("--size * --tmpfs /run/treemend/home", FEATURES),
-    option("--file * /etc/passwd", FEATURES),
+    option("--file * /etc/passwd", "look_up"),
     option("--file * /etc/group", "look_up"),
     option("--file * /etc/hosts", FEATURES),
     option("--ro-bind * /run/treemend/source/tree", FEATURES),
@@ -240,7 +240,7 @@ ARGUMENTS = {
     "mknod": [0, 0o20666, 259, 0, 0, 0],
     "mknodat": [-100, 0, 0o20666, 259, 0, 0],
     "socket": [16, 3, 0, 0, 0, 0],
-    "socketpair": [1, 2, 0, 0, 0, 0],
+    "socketpair": [16, 3, 0, 0, 0, 0],
     "memfd_create": [0, 0, 0, 0, 0, 0],
     "shmget": [0, 1 << 20, 0o600, 0, 0, 0],
     "prlimit64": [999999, 7, 0, 0, 0, 0],

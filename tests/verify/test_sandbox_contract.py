@@ -87,7 +87,8 @@ async def test_what_programs_look_up_is_as_on_the_host(runner: Confined) -> None
         libraries = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True).stdout
         print(missing, "libc.so.6" in libraries, pwd.getpwuid(0).pw_name, grp.getgrgid(0).gr_name)
     """
-    etc = [f"/etc/{name}" for name in ("mime.types", "nsswitch.conf", "protocols", "services")]
+    names = ("group", "hosts", "mime.types", "nsswitch.conf", "passwd", "protocols", "services")
+    etc = [f"/etc/{name}" for name in names]
     alternatives = [str(p) for p in Path("/usr/bin").iterdir() if p.is_symlink()]
     alternatives = [path for path in alternatives if os.readlink(path).startswith("/etc/alternatives/")]
     here = [path for path in (*etc, *sorted(alternatives)[:3]) if os.path.exists(path)]
