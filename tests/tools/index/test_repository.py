@@ -223,3 +223,25 @@ def test_workers_that_can_not_start_end_the_refresh(index: RepositoryIndex, tree
     with pytest.raises(StoreError, match="ends right after its start"):
         index.refresh()
     assert names(index) == []
+
+
+def test_two_processes_share_the_cache(index: RepositoryIndex, tree: Path) -> None:
+    write(tree, "a.py", "def f(): pass\n")
+    index.refresh()
+    with RepositoryIndex(tree, index.cache_path, workers=1) as other:
+        assert other.refresh().parsed == 0
+        write(tree, "a.py", "def g(): pass\n")
+        assert other.refresh().parsed == 1
+    assert index.refresh().parsed == 0
+    assert names(index) == [("a.py", "g")]
+
+
+def test_a_file_that_becomes_unreadable_loses_its_facts(index: RepositoryIndex, tree: Path) -> None:
+    write(tree, "a.py", "def f(): pass\n")
+    index.refresh()
+    write(tree, "a.py", "x = 1\0")
+    index.refresh()
+    assert names(index) == []
+    write(tree, "a.py", "def f(): pass\n")
+    index.refresh()
+    assert names(index) == [("a.py", "f")]

@@ -125,6 +125,7 @@ public class Cart extends Base {
   @Override
   public int price() { return super.price() + Base.count() + tax(1); }
   private int tax(int a) { return Rates.of(a); }
+  static int measure(Base<String> base) { return base.price(2); }
   public static class Row { public int sum() { return 1; } }
 }
 """,
@@ -151,7 +152,9 @@ export class Cart extends Base implements Priced {
   static limit = 3;
   total(): number;
   total(discount?: number): number { return this.price() - helpMe('x'); }
+  size() { return 1; }
 }
+export function measure(cart: Cart) { return cart.size(); }
 """,
     "web/page.ts": """export function show(cart: Cart) {
   const x = helper('a');
@@ -207,6 +210,7 @@ impl Cart {
 }
 impl Priced for Cart { fn price(&self) -> u32 { 1 } }
 impl Named for Cart {}
+pub fn measure(cart: &Cart) -> u32 { cart.total() }
 """,
     "rust/src/page.rs": "pub fn show(cart: &Cart) -> u32 { helper(cart.total()) }\n",
     # The others: definitions, outline, body, references.

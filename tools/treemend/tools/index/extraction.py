@@ -39,6 +39,10 @@ _GO_TYPES = frozenset({"type_spec", "type_alias"})
 _WITH_PARAMETERS = CALLABLES | {"macro", "class"}
 _SCOPES = CLASSES | {IMPL, "namespace"}
 _BLANK = re.compile(r"\s+")
+_ANNOTATED = frozenset({"java", "csharp", "php", "typescript", "tsx"})
+_ANNOTATIONS = re.compile(
+    r"^(?:(?:@(?!interface\b)[\w.]+(?:\([^()]*\))?|#?\[[^\]]*\]|//[^\n]*\n|/\*.*?\*/)\s*)+", re.DOTALL
+)
 _TRAILING_COMMENT = re.compile(r"(?:(?<=[:\n])|(?<=\s))[ \t]*#[^\n]*(?:\n\s*#[^\n]*)*\s*$")
 _Captures = dict[str, list["Node"]]
 
@@ -230,6 +234,8 @@ class _Outline:
         """What stands before the body, without what leads over to it."""
         if is_bare:
             text = text.split("{", 1)[0]
+        if text[:1] in "@[#/" and self._language in _ANNOTATED:
+            text = _ANNOTATIONS.sub("", text)
         if "#" in text and self._language in ("python", "ruby"):
             text = _TRAILING_COMMENT.sub("", text)
         return text.rstrip().removesuffix("=>").rstrip(" {:;=\\\n\t")

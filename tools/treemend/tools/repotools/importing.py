@@ -139,6 +139,9 @@ def _is_telling(language: str, occurrence: Occurrence) -> bool:
     """Whether a name that the repository hasn't got is worth a word: where every name has a source."""
     if language == "python":
         return True
+    if occurrence.name.endswith(("Exception", "Error")):
+        # Most of java.lang's names that nobody lists.
+        return False
     return language in ("java", "typescript", "tsx") and occurrence.use is Use.TYPE
 
 

@@ -19,7 +19,7 @@ from treemend.tools.index.lookup import (
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.conversion import shown_of, source_lines, symbol_of
 from treemend.tools.repotools.definitions import functions_meant
-from treemend.tools.repotools.resolution import THIS, Resolver, same_family
+from treemend.tools.repotools.resolution import THIS, Resolver, declared_type, same_family
 from treemend.tools.repotools.results import Call, Calls, Place, Reference, References
 
 _TEXT_CHARS_MAX = 200
@@ -203,7 +203,7 @@ def _meant(
     if not receiver:
         return None
     found = resolver.resolve(f"{receiver}.{occurrence.name}", inside)
-    return found or _inherited(resolver, receiver, occurrence, inside)
+    return found or _inherited(resolver, declared_type(inside, receiver) or receiver, occurrence, inside)
 
 
 def _inherited(
@@ -211,7 +211,7 @@ def _inherited(
 ) -> list[Located] | None:
     """A member that is named by its class, which inherits it."""
     holders = [one for one in resolver.resolve(receiver, inside) if one.definition.kind in CLASSES]
-    return _first_member(resolver, holders[0], occurrence.name) if holders else None
+    return (_first_member(resolver, holders[0], occurrence.name) or None) if holders else None
 
 
 def _inherited_member(resolver: Resolver, occurrence: Occurrence, inside: Located) -> list[Located]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from posixpath import dirname, normpath
 
-from treemend.tools.index.facts import CLASSES, IMPL, Import
+from treemend.tools.index.facts import CALLABLES, CLASSES, IMPL, Import
 from treemend.tools.index.lookup import (
     Located,
     definitions_in,
@@ -220,6 +221,28 @@ class Resolver:
         return [
             one for one in found if one.definition.kind in _KINDS and same_family(one.language, near.language)
         ]
+
+
+def declared_type(function: Located, parameter: str) -> str:
+    """The type that a function's signature declares for a parameter, Go's receiver included; "" if none."""
+    pattern = _PARAMETER_TYPES.get(function.language)
+    if pattern is None or function.definition.kind not in CALLABLES:
+        return ""
+    match = re.search(pattern.format(re.escape(parameter)), function.definition.signature)
+    return match[1] if match else ""
+
+
+_TYPE_FIRST = r"([A-Za-z_][\w.]*)(?:<[^()]*?>)?[\s&*]+{}\s*[,)=]"
+_NAME_FIRST = (
+    r"[(,]\s*(?:(?:readonly|private|public|protected|mut)\s+)*{}\??\s*:\s*"
+    r"(?:&|'\w+\s|mut\s|[\"'])*([A-Za-z_][\w.]*)"
+)
+_PARAMETER_TYPES = {
+    **dict.fromkeys(("java", "csharp", "cpp"), _TYPE_FIRST),
+    **dict.fromkeys(("python", "typescript", "tsx", "rust"), _NAME_FIRST),
+    "go": r"[(,]\s*{}\s+\*?([A-Za-z_][\w.]*)",
+}
+"""How a signature says a parameter's type; the parameter's name goes where the braces are."""
 
 
 def absolute_module(module: str, language: str, path: str, own: str) -> str:
