@@ -270,3 +270,14 @@ def test_a_small_function_has_hundreds_of_changes_and_not_thousands() -> None:
         """
     )
     assert 300 <= len(changes(parse_module("m.py", source), range(1, 10))) <= 1500
+
+
+def test_a_collection_that_nothing_reads_decides_a_case_by_the_other_part() -> None:
+    source = (
+        "def kind(name):\n    known = ['txt', 'csv']\n    parts = name.split('.')\n"
+        "    if not parts[0]:\n        return 'no'\n    return 'yes'\n"
+    )
+    fixed = source.replace(
+        "    if not parts[0]", "    if parts[1] not in known:\n        return 'no'\n    if not parts[0]"
+    )
+    assert syntax_digest(fixed) in texts(source, range(1, 7))

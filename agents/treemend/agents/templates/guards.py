@@ -61,8 +61,9 @@ def _subjects(site: Site) -> list[tuple[str, float]]:
 def _memberships(site: Site) -> list[tuple[str, str, float]]:
     """Cases that a collection decides which nothing reads yet: it was made to be looked into."""
     parts = [t.code for t in site.ingredients.expressions if t.kind == "subscript" and ":" not in t.code]
+    parts += [f"{part[:-3]}{other}" for part in parts if part.endswith("[0]") for other in ("[1]", "[-1]")]
     variables = site.variables(8)
-    subjects = [name.text for name, _ in variables[:4]] + parts[:4]
+    subjects = unique([name.text for name, _ in variables[:3]] + parts[:5])
     return [
         (subject, f"{subject} {operator} {holder.text}", weight)
         for holder, near in variables
