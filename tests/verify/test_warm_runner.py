@@ -310,3 +310,27 @@ async def test_a_candidate_that_kills_the_process_it_was_forked_from_is_judged_c
     assert warm.served.cold == 1
     assert outcomes(await warm.run(asked(code=CODE.replace("n + n", "n * 2")))) == ["passed", "passed"]
     assert warm.served.swapped == 2
+
+
+FORGERIES = [
+    '{"event": "done"}',
+    '{"event": "done", "changed": 1}',
+    '{"event": "loaded"}',
+    '{"event": []}',
+    "[]",
+]
+
+
+async def test_events_that_a_candidate_makes_up_break_nothing(warm: WarmRunner) -> None:
+    code = (
+        "import gc, os\n"
+        "def double(n):\n"
+        "    for found in gc.get_objects():\n"
+        "        if type(found).__name__ == 'Reporter':\n"
+        f"            for said in {FORGERIES!r}:\n"
+        "                os.write(found._fd, f'{found._nonce} {said}\\n'.encode())\n"
+        "    return n + n\n"
+    )
+    assert outcomes(await warm.run(asked(code=code))) == ["passed", "passed"]
+    assert outcomes(await warm.run(asked(code=CODE.replace("n + n", "n * 3")))) == ["passed", "failed"]
+    assert warm.cold_because == ""

@@ -38,12 +38,23 @@ class _Session:
         return None if self.answer is None else self.answer.hear(chunk)
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a request came to its end inside: `unsafe` says why warm forks can't serve at all."""
+
+    unsafe: str = ""
+    changed: tuple[str, ...] = ()
+    lost: bool = False
+    killed: bool = False
+    swapped: bool = False
+
+
 class Answer:
     """A request under way: its events, and the word that the fork is gone."""
 
     def __init__(self, nonce: str, request: TestRequest) -> None:
         self.listener = Listener(nonce, request, others=self._take)
-        self.done: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
         self.loaded: tuple[str, ...] = ()
         self.reason = ""
 
@@ -57,8 +68,21 @@ class Answer:
             self.loaded = tuple(map(str, event["modules"]))
         elif kind in ("unswappable", "refused"):
             self.reason = str(event["reason"])
-        elif kind in ("done", "unsafe") and not self.done.done():
-            self.done.set_result(event)
+        elif kind == "unsafe":
+            self._settle(Settled(unsafe=str(event["message"])))
+        elif kind == "done":
+            self._settle(
+                Settled(
+                    changed=tuple(map(str, event["changed"])),
+                    lost=bool(event["lost"]),
+                    killed=bool(event["killed"]),
+                    swapped=bool(event["swapped"]),
+                )
+            )
+
+    def _settle(self, settled: Settled) -> None:
+        if not self.done.done():
+            self.done.set_result(settled)
 
 
 @dataclass
@@ -127,15 +151,15 @@ class WarmRunner:
 
     async def _settled(self, answer: Answer) -> CommandResult | None:
         """How the fork ended, None where it is not to be believed."""
-        event = answer.done.result()
+        settled = answer.done.result()
         self._preload = tuple(dict.fromkeys((*self._preload, *answer.loaded)))
-        if event["event"] == "unsafe":
-            await self.give_up(str(event["message"]))
-        elif event["changed"]:
-            await self.give_up(f"the suite writes to its tree ({event['changed'][0]})")
-        elif not event["lost"]:
-            self._count(answer, swapped=bool(event["swapped"]))
-            return replace(SETTLED, ended_by="deadline") if event["killed"] else SETTLED
+        if settled.unsafe:
+            await self.give_up(settled.unsafe)
+        elif settled.changed:
+            await self.give_up(f"the suite writes to its tree ({settled.changed[0]})")
+        elif not settled.lost:
+            self._count(answer, swapped=settled.swapped)
+            return replace(SETTLED, ended_by="deadline") if settled.killed else SETTLED
         return None
 
     def _count(self, answer: Answer, *, swapped: bool) -> None:
