@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.progress import Working
 from treemend.agents.run_context import RunContext
 from treemend.store.records import Candidate, RankedCandidate
 from treemend.tools.patches import edit_lines
-from treemend.verify.selection import PassMatrix, RankInput, Selector, rank
+from treemend.verify.selection import EditLine, PassMatrix, RankInput, Selector, rank
 
 CONFIRMATIONS_MAX = 5
+REMOVAL = 0.05
+"""What is left of the prior of a patch that only removes code."""
 
 
 async def decide(
@@ -36,7 +40,14 @@ async def decide(
 
 
 def _input(candidate: Candidate) -> RankInput:
-    return RankInput(candidate.seq, candidate.prior, edit_lines(candidate.patch))
+    lines = edit_lines(candidate.patch)
+    return RankInput(candidate.seq, candidate.prior * (REMOVAL if only_removes(lines) else 1.0), lines)
+
+
+def only_removes(lines: Sequence[EditLine]) -> bool:
+    """Whether a patch takes code away and puts none in its place, which passes weak tests too easily
+    (Tan et al., Anti-patterns in search-based program repair, FSE 2016)."""
+    return all(sign == "-" or text.strip() in ("", "pass") for _, sign, text in lines)
 
 
 def _no_untrusted_tests(candidates: list[Candidate]) -> PassMatrix:
