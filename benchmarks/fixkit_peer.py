@@ -3,8 +3,8 @@
     FIXKIT_PYTHON benchmarks/fixkit_peer.py CASES --out DIR [--engine PyGenProg] [--time 120] [--only ID ...]
 
 FIXKIT_PYTHON is the interpreter of an environment that holds `fixkit`, `sflkit<0.3` and `pytest-timeout`;
-treemend need not be there. A case is a folder with `repo/` and `meta.json`, of which only `id` and `files`
-are read; `repo/` alone is copied for FixKit. DIR gets `<id>.diff` where FixKit claims a repair, `<id>.log`
+treemend need not be there. A case is a folder with `repo/` and `meta.json`, of which only `files` is
+read; `repo/` alone is copied for FixKit. DIR gets `<id>.diff` where FixKit claims a repair, `<id>.log`
 with what it said, and a line a case in `results.jsonl`.
 
 The cases run one at a time, each in a process group that is killed at the limit. The settings are those of
