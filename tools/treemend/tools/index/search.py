@@ -31,6 +31,7 @@ LIMIT = 20
 _POOL = 200
 _WORDS_MAX = 64
 _TEXT_CHARS_MAX = 200
+_SAID_EVERYWHERE = frozenset({"test", "tests", "testing"})
 _NAME = re.compile(r"[\w$@]+[?!]?(?:(?:\.|::|->|#|/)[\w$@]+[?!]?)*(?:\(\))?")
 _BM25 = "bm25(unit, 6.0, 2.0, 1.0, 1.5, 1.0, 1.5)"
 """Weights of name, scope, signature, comment, body and path."""
@@ -135,6 +136,8 @@ def search(index: RepositoryIndex, query: str, filters: Filters | None = None, l
 def by_words(connection: sqlite3.Connection, text: str, filters: Filters, limit: int) -> list[Hit]:
     """The definitions that the words of a text rank highest; tests, copies and generated code lower."""
     words = query_words(text)[:_WORDS_MAX]
+    # In the path of every test: it costs most and tells nothing.
+    words = [word for word in words if word not in _SAID_EVERYWHERE] or words
     if not words:
         return []
     wanted = " OR ".join(f'"{word}"' for word in words)
