@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+JOBS ?= 2
 CASES ?= bench
 BENCH_OUT ?= out
 
@@ -12,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/treemend demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PORTIONS = ("agents", "tools", "search", "verify", "store")
+SOURCES = os.pathsep.join(str(ROOT / portion) for portion in PORTIONS)
+COMMAND_S_MAX = 300
+BARE_PYTEST = "pytest -p no:asyncio -p no:hypothesispytest -p no:anyio -p no:xdist -p no:xdist.looponfail"
 MAIN = "from treemend.agents.cli import main; main()"
 
 Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -25,29 +31,82 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+class CommandServer:
+    """The command line in forks of a process that has imported it: 0.1 s to start instead of seconds."""
+
+    def __init__(self) -> None:
+        program = [sys.executable, str(Path(__file__).parent / "command_server.py")]
+        environment = {**os.environ, "PYTHONPATH": SOURCES}
+        self._process = subprocess.Popen(
+            program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+
+    def run(
+        self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path
+    ) -> subprocess.CompletedProcess[bytes]:
+        streams = {name: folder / name for name in ("stdout", "stderr")}
+        for file in streams.values():
+            file.touch()
+        request = {"arguments": arguments, "environment": environment, **streams}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request, default=str).encode() + b"\n")
+        self._process.stdin.flush()
+        code = self._answer()
+        return subprocess.CompletedProcess(
+            arguments, code, streams["stdout"].read_bytes(), streams["stderr"].read_bytes()
+        )
+
+    def _answer(self) -> int:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], COMMAND_S_MAX)
+        if not ready:
+            self.close()
+            pytest.fail(f"the command took more than {COMMAND_S_MAX} s")
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    server = CommandServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def treemend(state: Path) -> Treemend:
-    """Runs the command line in a process of its own, as a user does."""
+def treemend(state: Path, command_server: CommandServer, tmp_path_factory: pytest.TempPathFactory) -> Treemend:
+    """Runs the command line in a process of its own."""
 
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            command(*arguments),
-            env=environment(state, **options),
-            capture_output=True,
-            timeout=300,
+        return command_server.run(
+            arguments, environment(state, **options), tmp_path_factory.mktemp("streams")
         )
 
     return run
 
 
 @pytest.fixture
-def start(state: Path) -> Callable[..., subprocess.Popen[bytes]]:
-    """Starts the command line and lets it run."""
+def fix(treemend: Treemend) -> Treemend:
+    """`treemend fix` of a repository, whose tests run without the plugins of our own tests."""
 
-    def run(*arguments: str) -> subprocess.Popen[bytes]:
+    def run(repo: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+        return treemend("fix", "--repo", str(repo), "--test-cmd", BARE_PYTEST, *arguments, **options)
+
+    return run
+
+
+@pytest.fixture
+def start(state: Path) -> Callable[..., subprocess.Popen[bytes]]:
+    """Starts the command line as a user does, with a fresh interpreter, and lets it run."""
+
+    def run(*arguments: str, **options: object) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command(*arguments),
-            env=environment(state),
+            env=environment(state, **options),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             # As at a terminal, also where the tests themselves run with SIGINT ignored.
@@ -62,8 +121,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(state: Path, **more: object) -> dict[str, str]:
-    roots = os.pathsep.join(str(ROOT / portion) for portion in PORTIONS)
-    fixed = {"PYTHONPATH": roots, "TREEMEND_STATE": str(state)}
+    fixed = {"PYTHONPATH": SOURCES, "TREEMEND_STATE": str(state)}
     return {**os.environ, **fixed, **{name: str(value) for name, value in more.items()}}
 
 
