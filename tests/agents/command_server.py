@@ -17,7 +17,7 @@ import treemend.agents.api
 import treemend.agents.cli
 import treemend.agents.graph
 import treemend.agents.presentation
-import treemend.agents.wiring  # noqa: F401  imported for its forks
+import treemend.agents.wiring
 
 
 def serve() -> dict[str, Any] | None:

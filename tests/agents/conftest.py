@@ -78,7 +78,9 @@ def command_server() -> Iterator[CommandServer]:
 
 
 @pytest.fixture
-def treemend(state: Path, command_server: CommandServer, tmp_path_factory: pytest.TempPathFactory) -> Treemend:
+def treemend(
+    state: Path, command_server: CommandServer, tmp_path_factory: pytest.TempPathFactory
+) -> Treemend:
     """Runs the command line in a process of its own."""
 
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
