@@ -71,5 +71,5 @@ def test_limits_grow_with_what_a_test_took_and_a_hang_gets_the_least() -> None:
     limits = limits_by_test(results, None)
     assert limits["slow"] == 12.0
     assert limits["quick"] == 1.0
-    assert limits["hangs"] == 1.0
+    assert limits["hangs"] == 0.5
     assert set(limits_by_test(results, 7.5).values()) == {7.5}

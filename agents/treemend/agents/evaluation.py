@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
@@ -19,6 +19,10 @@ from treemend.verify.baseline import limits_by_test
 from treemend.verify.judgement import Tally, covering, tally
 from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.spectra import Line
+
+
+PATIENCE = 4.0
+"""How many times a test's limit it gets in the verdict of record, which load must not decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +125,9 @@ class Evaluator:
         name = f"confirmation-{candidate.seq}"
         recorded = store.get_blob(run_id, name)
         if recorded is None:
-            report = await self._context.run_tests(
-                self._request(candidate, self._baseline.regression, gate=None)
-            )
+            request = self._request(candidate, self._baseline.regression, gate=None)
+            patient = {test: PATIENCE * limit_s for test, limit_s in self._limits_s.items()}
+            report = await self._context.run_tests(replace(request, limits_s=patient))
             store.put_blob(run_id, name, REPORT.dump_json(report))
         else:
             report = REPORT.validate_json(recorded)

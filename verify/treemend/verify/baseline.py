@@ -11,7 +11,7 @@ from treemend.verify.runner import TestReport, TestResult
 FAILING = frozenset({TestOutcome.FAILED, TestOutcome.ERROR, TestOutcome.TIMEOUT})
 SLOWDOWN = 4.0
 LEAST_LIMIT_S = 1.0
-HUNG_LIMIT_S = 1.0
+HUNG_LIMIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
