@@ -20,9 +20,9 @@ from treemend.verify.judgement import Tally, covering, tally
 from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.spectra import Line
 
-
 PATIENCE = 4.0
-"""How many times a test's limit it gets in the verdict of record, which load must not decide."""
+"""How many times its own limit a test gets in the verdict of record, which load must not decide; the limit
+that a user gave stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ class Evaluator:
         recorded = store.get_blob(run_id, name)
         if recorded is None:
             request = self._request(candidate, self._baseline.regression, gate=None)
-            patient = {test: PATIENCE * limit_s for test, limit_s in self._limits_s.items()}
+            patience = PATIENCE if self._context.task.test_timeout_s is None else 1.0
+            patient = {test: patience * limit_s for test, limit_s in self._limits_s.items()}
             report = await self._context.run_tests(replace(request, limits_s=patient))
             store.put_blob(run_id, name, REPORT.dump_json(report))
         else:
