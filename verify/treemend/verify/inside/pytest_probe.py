@@ -15,11 +15,13 @@ import signal
 import sys
 import time
 
+import line_tracers  # type: ignore[import-not-found] # beside this file, where it runs
+
 # `typing` is not imported: names in annotations are never evaluated.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any, Protocol
 
     class Watcher(Protocol):
@@ -59,106 +61,6 @@ class Reporter:
         data, self._held = self._held, b""
         while data:
             data = data[os.write(self._fd, data) :]
-
-
-class NoTracer:
-    """Records no lines."""
-
-    def start(self) -> None:
-        pass
-
-    def take(self) -> dict[str, list[int]]:
-        return {}
-
-
-class Lines:
-    """Executed lines by file below the root, for the tracers."""
-
-    def __init__(self, root: str) -> None:
-        self._prefix = os.path.realpath(root).rstrip(os.sep) + os.sep
-        self._relative: dict[str, str | None] = {}
-        self.hits: dict[str, set[int]] = {}
-
-    def relative(self, filename: str) -> str | None:
-        """The path below the root, or None for code from elsewhere."""
-        if filename not in self._relative:
-            path = os.path.realpath(filename) if os.path.exists(filename) else ""
-            inside = path.startswith(self._prefix)
-            self._relative[filename] = path[len(self._prefix) :] if inside else None
-        return self._relative[filename]
-
-    def take(self) -> dict[str, list[int]]:
-        """The lines since the last call, {path: sorted lines}."""
-        taken = {path: sorted(lines) for path, lines in self.hits.items() if lines}
-        for lines in self.hits.values():
-            lines.clear()
-        return taken
-
-
-class SetTraceTracer:
-    """Line coverage by sys.settrace, for interpreters before 3.12."""
-
-    def __init__(self, root: str) -> None:
-        self._lines = Lines(root)
-        self._sets: dict[CodeType, set[int] | None] = {}
-
-    def start(self) -> None:
-        import threading
-
-        threading.settrace(self._enter)
-        sys.settrace(self._enter)
-
-    def take(self) -> dict[str, list[int]]:
-        return self._lines.take()
-
-    def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
-        code = frame.f_code
-        if code not in self._sets:
-            path = self._lines.relative(code.co_filename)
-            self._sets[code] = None if path is None else self._lines.hits.setdefault(path, set())
-        lines = self._sets[code]
-        if lines is None:
-            return None
-        add = lines.add
-
-        def step(frame: FrameType, event: str, argument: object) -> Any:
-            add(frame.f_lineno)
-            return step
-
-        add(frame.f_lineno)
-        return step
-
-
-class MonitoringTracer:
-    """Line coverage by sys.monitoring (3.12 on): each line costs once a test."""
-
-    def __init__(self, root: str) -> None:
-        self._lines = Lines(root)
-        self._tool: int | None = None
-
-    def start(self) -> None:
-        monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-        if self._tool is None:
-            self._tool = next(n for n in (4, 3, 5, 2) if monitoring.get_tool(n) is None)
-            monitoring.use_tool_id(self._tool, "treemend")
-            monitoring.register_callback(self._tool, monitoring.events.LINE, self._line)
-        monitoring.set_events(self._tool, monitoring.events.LINE)
-        monitoring.restart_events()
-
-    def take(self) -> dict[str, list[int]]:
-        return self._lines.take()
-
-    def _line(self, code: CodeType, line: int) -> Any:
-        path = self._lines.relative(code.co_filename)
-        if path is not None:
-            self._lines.hits.setdefault(path, set()).add(line)
-        return sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
-
-
-def make_tracer(wanted: bool, root: str) -> NoTracer | SetTraceTracer | MonitoringTracer:
-    if not wanted:
-        return NoTracer()
-    return MonitoringTracer(root) if hasattr(sys, "monitoring") else SetTraceTracer(root)
 
 
 class NoWatcher:
@@ -226,7 +128,7 @@ class Probe:
         """Serve this request from now on."""
         self._request = request
         self._reporter = reporter
-        self._tracer = make_tracer(request["coverage"], request["root"])
+        self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
@@ -328,7 +230,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= MESSAGE_CHARS_MAX else text[:MESSAGE_CHARS_MAX] + "…"
 
 
-def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
+def _frames(excinfo: Any, lines: line_tracers.Lines) -> list[list[object]]:
     """The frames below the root from the call inwards, [[path, line, function]]."""
     found: list[list[object]] = []
     traceback = excinfo.tb
@@ -348,7 +250,7 @@ def _shorten(excinfo: Any) -> None:
         excinfo.traceback = type(entries)(list(entries)[-ENTRIES_SHOWN:])
 
 
-def make_plugin(probe: Probe, lines: Lines) -> object:
+def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
     """The hooks that need pytest itself, which must not be imported before the request is read."""
     import pytest
 
@@ -395,6 +297,8 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
+    # The target may have a module of this name.
+    sys.modules.pop("line_tracers")
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
     return 0
 
@@ -410,7 +314,7 @@ def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     started = time.perf_counter()
     probe = Probe(request, reporter, watcher)
     probe.begin()
-    plugins = [probe, make_plugin(probe, Lines(root))]
+    plugins = [probe, make_plugin(probe, line_tracers.Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
     foreign = imported_from(request["origin"], root)
     reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)
