@@ -22,7 +22,17 @@ def load(path: Path, name: str) -> Any:
     return module
 
 
-code_swap = load(INSIDE / "code_swap.py", "code_swap_under_test")
+def load_inside(name: str) -> Any:
+    """A script's module with those beside it, whose names are nobody else's business."""
+    sys.path.insert(0, str(INSIDE))
+    try:
+        return load(INSIDE / f"{name}.py", f"{name}_under_test")
+    finally:
+        sys.path.remove(str(INSIDE))
+        sys.modules.pop("source_parts", None)
+
+
+code_swap = load_inside("code_swap")
 
 
 class Target:

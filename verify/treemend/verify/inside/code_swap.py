@@ -10,7 +10,6 @@ which the compiler makes from the source, for the top-level statements that the 
 from __future__ import annotations
 import __future__
 
-import ast
 import bisect
 import gc
 import os
@@ -23,6 +22,8 @@ from types import (
     GeneratorType,
 )
 
+import source_parts  # type: ignore[import-not-found] # beside this file, where it runs
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,8 +35,8 @@ FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_
 LINE_TABLE = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
 
 
-class Unswappable(Exception):
-    """The candidate must be imported afresh; the message says why."""
+Unswappable = source_parts.Unclear
+"""The candidate must be imported afresh; the message says why."""
 
 
 class Imported:
@@ -108,7 +109,7 @@ class LiveFile:
         self.suspended: list[CodeType] = []
         self.ran: list[CodeType] = []
         self._data: bytes | None = None
-        self._source: Source | None = None
+        self._source: source_parts.Source | None = None
 
     def read(self, path: str) -> None:
         try:
@@ -122,8 +123,8 @@ class LiveFile:
         if self._source is None:
             if self._data is None or len(self.names) != 1:
                 raise Unswappable("the file can't be told apart from others")
-            self._source = Source(self._data, next(iter(self.names)), self._future_flags())
-        return Region(self, self._source, text_of(data))
+            self._source = source_parts.Source(self._data, next(iter(self.names)), self._future_flags())
+        return Region(self, self._source, source_parts.text_of(data))
 
     def _future_flags(self) -> int:
         modules = [code for code in self.ran if code.co_name == "<module>"]
@@ -131,95 +132,6 @@ class LiveFile:
             raise Unswappable("the file was imported more than once, or in an unusual way")
         flags: int = modules[0].co_flags & FUTURE
         return flags
-
-
-def text_of(data: bytes) -> str:
-    """The text with the line ends that the tokenizer sees.
-
-    Raises:
-        Unswappable: it is not UTF-8, or may declare to be something else.
-    """
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-    try:
-        text = data.decode("utf-8")
-    except ValueError:
-        raise Unswappable("the file is not UTF-8") from None
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if any("coding" in line and "utf-8" not in line.lower() for line in text[:1000].split("\n")[:2]):
-        raise Unswappable("the file declares an encoding")
-    return text if text.endswith("\n") else text + "\n"
-
-
-class Source:
-    """The untouched file: its text, and what is known of its top-level statements."""
-
-    def __init__(self, data: bytes, name: str, flags: int) -> None:
-        self.text = text_of(data)
-        self._name = name
-        self._flags = flags
-        self._compiled: dict[tuple[int, int], CodeType] = {}
-        try:
-            tree = ast.parse(self.text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise Unswappable("the untouched file does not parse") from None
-        self.starts = [0]
-        for line in self.text.split("\n"):
-            self.starts.append(self.starts[-1] + len(line) + 1)
-        self.starts[-1] = len(self.text)
-        self.spans = spans(tree)
-        # Code that calls a function of a module depends on the name being an imported one (CPython 3.11 on).
-        names = imported_names(tree)
-        self._imports = f"import {','.join(names)}" if names else ""
-
-    def compile_old(self, start: int, end: int) -> CodeType:
-        """The code of the lines from `start` to before `end`, as if they stood alone at their place."""
-        if (start, end) not in self._compiled:
-            old = self.text[self.starts[start - 1] : self.starts[end - 1]]
-            self._compiled[start, end] = self.compile(start, old)
-        return self._compiled[start, end]
-
-    def compile(self, start: int, part: str) -> CodeType:
-        padding = self._imports + "\n" * (start - 1) if start > 1 else ""
-        try:
-            code: CodeType = compile(padding + part, self._name, "exec", self._flags, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            raise Unswappable(f"the changed part does not compile ({type(error).__name__})") from None
-        return code
-
-
-def spans(tree: ast.Module) -> list[tuple[int, int]]:
-    """First and last line of each top-level statement; those that share a line are one."""
-    found: list[tuple[int, int]] = []
-    for statement in tree.body:
-        first, last = first_line(statement), statement.end_lineno or statement.lineno
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], last)
-        else:
-            found.append((first, last))
-    return found
-
-
-def imported_names(tree: ast.Module) -> list[str]:
-    """The names that import statements bind in the module's own scope."""
-    names: set[str] = set()
-    nodes: list[ast.AST] = list(tree.body)
-    for node in nodes:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
-        elif isinstance(node, (ast.stmt, ast.ExceptHandler)) and not isinstance(node, SCOPES):
-            nodes.extend(ast.iter_child_nodes(node))
-    return sorted(names - {"*"})
-
-
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-def first_line(statement: ast.stmt) -> int:
-    lines = [node.lineno for node in (statement, *getattr(statement, "decorator_list", ()))]
-    first: int = min(lines)
-    return first
 
 
 class Region:
@@ -230,12 +142,12 @@ class Region:
     statements there.
     """
 
-    def __init__(self, file: LiveFile, before: Source, after: str) -> None:
+    def __init__(self, file: LiveFile, before: source_parts.Source, after: str) -> None:
         self._file = file
         self._source = before
         old = before.text
-        head = common_head(old, after)
-        tail = min(common_tail(old, after), min(len(old), len(after)) - head)
+        head = source_parts.common_head(old, after)
+        tail = min(source_parts.common_tail(old, after), min(len(old), len(after)) - head)
         # One more line on either side: a statement that ends there is touched, too.
         first = bisect.bisect_right(before.starts, head) - 1
         last = bisect.bisect_right(before.starts, len(old) - tail) + 1
@@ -284,30 +196,6 @@ class Region:
         if not alive <= found.keys():
             raise Unswappable("a function inside changed code is alive")
         return found
-
-
-def common_head(one: str, other: str) -> int:
-    """The length of the longest text that both start with."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def common_tail(one: str, other: str) -> int:
-    """The length of the longest text that both end with."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def paired(old: CodeType, new: CodeType, ran: set[CodeType]) -> Iterator[tuple[CodeType, CodeType]]:

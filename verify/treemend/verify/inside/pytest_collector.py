@@ -18,6 +18,7 @@ import threading
 
 import code_swap  # type: ignore[import-not-found] # beside this file, where it runs
 import forks  # type: ignore[import-not-found]
+import line_tracers  # type: ignore[import-not-found]
 import pytest_probe  # type: ignore[import-not-found]
 import tree_files  # type: ignore[import-not-found]
 
@@ -154,7 +155,7 @@ def _collect(request: dict[str, Any], report_fd: int, folder: str, link: Link) -
     open_before = set(os.listdir("/proc/self/fd"))
     entered = Entered()
     probe = pytest_probe.Probe(request, Silent(), pytest_probe.NoWatcher())
-    lines = pytest_probe.Lines(request["root"])
+    lines = line_tracers.Lines(request["root"])
     gate = Gate(probe, lines, report_fd, folder, link)
 
     class Waits:
@@ -212,7 +213,7 @@ class Gate:
     def __init__(
         self,
         probe: pytest_probe.Probe,
-        lines: pytest_probe.Lines,
+        lines: line_tracers.Lines,
         report_fd: int,
         folder: str,
         link: Link,

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-from line_tracers import Lines, make_tracer  # type: ignore[import-not-found] # beside this file, where it runs
+import line_tracers  # type: ignore[import-not-found] # beside this file, where it runs
 
 # `typing` is not imported: names in annotations are never evaluated.
 TYPE_CHECKING = False
@@ -128,7 +128,7 @@ class Probe:
         """Serve this request from now on."""
         self._request = request
         self._reporter = reporter
-        self._tracer = make_tracer(request["coverage"], request["root"])
+        self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
@@ -234,7 +234,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= MESSAGE_CHARS_MAX else text[:MESSAGE_CHARS_MAX] + "…"
 
 
-def _frames(excinfo: Any, lines: Lines) -> list[list[object]]:
+def _frames(excinfo: Any, lines: line_tracers.Lines) -> list[list[object]]:
     """The frames below the root from the call inwards, [[path, line, function]]."""
     found: list[list[object]] = []
     traceback = excinfo.tb
@@ -254,7 +254,7 @@ def _shorten(excinfo: Any) -> None:
         excinfo.traceback = type(entries)(list(entries)[-ENTRIES_SHOWN:])
 
 
-def make_plugin(probe: Probe, lines: Lines) -> object:
+def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
     """The hooks that need pytest itself, which must not be imported before the request is read."""
     import pytest
 
@@ -301,6 +301,9 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
+    for name in ("line_tracers", "returned_values"):
+        # The target may have a module of this name.
+        sys.modules.pop(name)
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
     return 0
 
@@ -316,7 +319,7 @@ def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     started = time.perf_counter()
     probe = Probe(request, reporter, watcher)
     probe.begin()
-    plugins = [probe, make_plugin(probe, Lines(root))]
+    plugins = [probe, make_plugin(probe, line_tracers.Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
     foreign = imported_from(request["origin"], root)
     reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)

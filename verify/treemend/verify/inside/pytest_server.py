@@ -28,6 +28,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+OURS = (
+    *("code_swap", "forks", "line_tracers", "pytest_collector", "pytest_probe", "returned_values"),
+    *("source_parts", "tree_files"),
+)
 COLLECTORS_MAX = 12
 """Collectors started in a life of the server; a suite that needs more of them gains nothing from them."""
 
@@ -37,7 +41,7 @@ def main() -> int:
     root = os.getcwd()
     sys.path[0] = root
     # The target may have modules of these names.
-    for name in ("code_swap", "forks", "pytest_collector", "pytest_probe", "tree_files"):
+    for name in OURS:
         sys.modules.pop(name)
     import _pytest.config
 
