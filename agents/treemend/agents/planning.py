@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from treemend.agents.evaluation import load_sources
@@ -69,8 +69,17 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         passing = [traced[test] for test in [*passed, *mended]]
         return rank_lines(failing, passing, symptom.frames, functions, text)
 
-    seen = feedback_of({**observation.suite.results, **traced}, targets)
-    return Plan(sources, modules, refused, seen, suspicion)
+    return Plan(sources, modules, refused, feedback_of(_told(observation), targets), suspicion)
+
+
+def _told(observation: Observation) -> dict[str, TestResult]:
+    """The plain run's results, with what functions gave back in the traced one: tracing can change where
+    a deep recursion ends, not what a call returns."""
+    traced = observation.traced.results
+    return {
+        test: replace(result, returned=traced[test].returned) if test in traced else result
+        for test, result in observation.suite.results.items()
+    }
 
 
 def _paths(failing: list[TestResult], frame_paths: list[str]) -> list[str]:

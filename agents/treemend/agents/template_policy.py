@@ -16,6 +16,8 @@ from treemend.agents.templates.catalogue import Change
 from treemend.agents.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.store.records import Edit
 
+EDITS_MAX = 2
+"""Changes that go together at most: three and more pass weak tests by chance."""
 BEYOND = "beyond/"
 """How the keys of changes begin that stand where no failing test has come yet."""
 
@@ -66,6 +68,8 @@ class TemplatePolicy:
             return self._roots()
         if parent.feedback is None:
             return self._changes_of(int(parent.key))
+        if len(parts_of(parent.key)) >= EDITS_MAX:
+            return []
         if parent.key not in self._additions:
             self._additions[parent.key] = self._added_to(parent, parent.feedback)
         return self._additions[parent.key]
