@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import threading
 from typing import Any
 
@@ -17,7 +18,7 @@ import treemend.agents.api
 import treemend.agents.cli
 import treemend.agents.graph
 import treemend.agents.presentation
-import treemend.agents.wiring  # noqa: F401  imported for its forks
+import treemend.agents.wiring
 
 
 def serve() -> dict[str, Any] | None:
@@ -41,6 +42,7 @@ def become(request: dict[str, Any]) -> None:
         os.close(opened)
     os.environ.clear()
     os.environ.update(request["environment"])
+    tempfile.tempdir = None
     sys.argv = ["treemend", *request["arguments"]]
 
 
