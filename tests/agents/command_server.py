@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import threading
 from typing import Any
 
@@ -41,6 +42,7 @@ def become(request: dict[str, Any]) -> None:
         os.close(opened)
     os.environ.clear()
     os.environ.update(request["environment"])
+    tempfile.tempdir = None
     sys.argv = ["treemend", *request["arguments"]]
 
 

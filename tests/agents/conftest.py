@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PORTIONS = ("agents", "tools", "search", "verify", "store")
 SOURCES = os.pathsep.join(str(ROOT / portion) for portion in PORTIONS)
-COMMAND_S_MAX = 300
+COMMAND_S_MAX = 600
+HASH_SEED = "1"
 BARE_PYTEST = "pytest -p no:asyncio -p no:hypothesispytest -p no:anyio -p no:xdist -p no:xdist.looponfail"
 MAIN = "from treemend.agents.cli import main; main()"
 
@@ -32,14 +32,10 @@ def state(tmp_path: Path) -> Path:
 
 
 class CommandServer:
-    """The command line in forks of a process that has imported it: 0.1 s to start instead of seconds."""
+    """The command line in forks of a process that has imported it, which takes seconds otherwise."""
 
     def __init__(self) -> None:
-        program = [sys.executable, str(Path(__file__).parent / "command_server.py")]
-        environment = {**os.environ, "PYTHONPATH": SOURCES}
-        self._process = subprocess.Popen(
-            program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        self._process = self._started()
 
     def run(
         self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path
@@ -48,25 +44,34 @@ class CommandServer:
         for file in streams.values():
             file.touch()
         request = {"arguments": arguments, "environment": environment, **streams}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request, default=str).encode() + b"\n")
-        self._process.stdin.flush()
-        code = self._answer()
-        return subprocess.CompletedProcess(
-            arguments, code, streams["stdout"].read_bytes(), streams["stderr"].read_bytes()
-        )
+        code = self._ask(json.dumps(request, default=str).encode())
+        stdout, stderr = (file.read_bytes() for file in streams.values())
+        return subprocess.CompletedProcess(arguments, code, stdout, stderr)
 
-    def _answer(self) -> int:
-        assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], COMMAND_S_MAX)
+    def _ask(self, request: bytes) -> int:
+        process = self._process
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(request + b"\n")
+        process.stdin.flush()
+        ready, _, _ = select.select([process.stdout], [], [], COMMAND_S_MAX)
         if not ready:
             self.close()
+            self._process = self._started()
             pytest.fail(f"the command took more than {COMMAND_S_MAX} s")
-        return int(self._process.stdout.readline())
+        return int(process.stdout.readline())
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "command_server.py")],
+            env={**os.environ, "PYTHONPATH": SOURCES, "PYTHONHASHSEED": HASH_SEED},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """End it with what it runs."""
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
 
@@ -77,13 +82,11 @@ def command_server() -> Iterator[CommandServer]:
     server.close()
 
 
-@pytest.fixture
-def treemend(
-    state: Path, command_server: CommandServer, tmp_path_factory: pytest.TempPathFactory
-) -> Treemend:
-    """Runs the command line in a process of its own."""
+@pytest.fixture(scope="session")
+def treemend_in(command_server: CommandServer, tmp_path_factory: pytest.TempPathFactory) -> Treemend:
+    """Runs the command line in a process of its own, with its runs in a state folder."""
 
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    def run(state: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
         return command_server.run(
             arguments, environment(state, **options), tmp_path_factory.mktemp("streams")
         )
@@ -92,13 +95,25 @@ def treemend(
 
 
 @pytest.fixture
-def fix(treemend: Treemend) -> Treemend:
+def treemend(state: Path, treemend_in: Treemend) -> Treemend:
+    """The same, with the runs of this test."""
+    return partial(treemend_in, state)
+
+
+@pytest.fixture
+def fix(treemend: Treemend, fix_command: Callable[[Path], tuple[str, ...]]) -> Treemend:
     """`treemend fix` of a repository, whose tests run without the plugins of our own tests."""
 
     def run(repo: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[bytes]:
-        return treemend("fix", "--repo", str(repo), "--test-cmd", BARE_PYTEST, *arguments, **options)
+        return treemend(*fix_command(repo), *arguments, **options)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def fix_command() -> Callable[[Path], tuple[str, ...]]:
+    """What `fix` runs, for those that run it otherwise."""
+    return lambda repo: ("fix", "--repo", str(repo), "--test-cmd", BARE_PYTEST)
 
 
 @pytest.fixture

@@ -80,18 +80,17 @@ def test_E60_no_sandbox_means_no_run(treemend: Treemend, examples: Path, tmp_pat
 class TestSuites:
     """Suites that can't say anything."""
 
-    def test_an_unknown_test_of_a_known_file(self, treemend: Treemend, examples: Path) -> None:
-        test = "tests/test_median.py::test_medium"
-        result = treemend("fix", "--repo", str(examples / "one-file"), "--failing-test", test)
+    def test_an_unknown_test_of_a_known_file(self, fix: Treemend, examples: Path) -> None:
+        result = fix(examples / "one-file", "--failing-test", "tests/test_median.py::test_medium")
         assert_refused(result, 2, "no test tests/test_median.py::test_medium", "Did you mean")
 
-    def test_no_tests_at_all(self, treemend: Treemend, tmp_path: Path) -> None:
+    def test_no_tests_at_all(self, fix: Treemend, tmp_path: Path) -> None:
         (tmp_path / "code.py").write_text("x = 1\n")
-        assert_refused(treemend("fix", "--repo", str(tmp_path)), 2, "no tests", "--test-cmd")
+        assert_refused(fix(tmp_path), 2, "no tests", "--test-cmd")
 
-    def test_a_suite_that_does_not_import(self, treemend: Treemend, tmp_path: Path) -> None:
+    def test_a_suite_that_does_not_import(self, fix: Treemend, tmp_path: Path) -> None:
         (tmp_path / "test_it.py").write_text("import a_module_nobody_has\n")
-        result = treemend("fix", "--repo", str(tmp_path))
+        result = fix(tmp_path)
         assert_refused(result, 7, "does not import", "a_module_nobody_has")
 
     def test_options_that_pytest_refuses(self, treemend: Treemend, examples: Path) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]
+FixCommand = Callable[[Path], tuple[str, ...]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -67,11 +70,44 @@ def test_a_bug_in_one_file_is_repaired_and_the_diff_is_all_of_stdout(
     assert digest_of(repo) == before, "the checkout is only read"
 
 
-def test_a_bug_two_calls_away_is_found_in_its_own_file(treemend: Treemend, examples: Path) -> None:
-    repo = examples / "two-files"
-    result = treemend("fix", "--repo", str(repo), "--after", "5", "--json")
-    receipt = receipt_of(result)
-    assert result.returncode == 0
+@dataclass(frozen=True)
+class Repaired:
+    """A run that nobody disturbed, and what it left."""
+
+    result: subprocess.CompletedProcess[bytes]
+    treemend: Treemend
+    run: str
+    output: Path
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        return dict(json.loads((self.output / "receipt.json").read_text()))
+
+
+SEARCH = ("--after", "5", "--seed", "1")
+
+
+@pytest.fixture(scope="module")
+def repaired(
+    treemend_in: Treemend,
+    fix_command: FixCommand,
+    examples: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Repaired:
+    """One run that several tests look at."""
+    folder = tmp_path_factory.mktemp("repaired")
+    treemend = partial(treemend_in, folder / "state")
+    output = folder / "output"
+    told = ("--verbose", "--output", str(output))
+    result = treemend(*fix_command(examples / "two-files"), *SEARCH, *told)
+    assert result.returncode == 0, result.stderr.decode()
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    assert run["outcome"] == "repaired"
+    return Repaired(result, treemend, run["run"], output)
+
+
+def test_a_bug_two_calls_away_is_found_in_its_own_file(repaired: Repaired) -> None:
+    receipt = repaired.receipt
     assert "first <= day <= last" in str(receipt["patch"])
     assert receipt["regression_passed"] == receipt["regression_tests"] == 2
     targets = receipt["targets"]
@@ -79,9 +115,9 @@ def test_a_bug_two_calls_away_is_found_in_its_own_file(treemend: Treemend, examp
     assert [(t["before"], t["after"]) for t in targets] == [("failed", "passed")]
 
 
-def test_two_bugs_in_two_files_are_mended_together(treemend: Treemend, examples: Path) -> None:
+def test_two_bugs_in_two_files_are_mended_together(fix: Treemend, examples: Path) -> None:
     repo = examples / "two-edits"
-    result = treemend("fix", "--repo", str(repo), "--after", "0", "--candidates", "300", "--json")
+    result = fix(repo, "--after", "0", "--candidates", "300", "--json")
     receipt = receipt_of(result)
     assert result.returncode == 0
     assert "stored - reserved" in str(receipt["patch"])
@@ -89,8 +125,8 @@ def test_two_bugs_in_two_files_are_mended_together(treemend: Treemend, examples:
     assert "shop/stock.py" in str(receipt["thought"]) and "shop/orders.py" in str(receipt["thought"])
 
 
-def test_what_is_out_of_reach_is_said_plainly(treemend: Treemend, examples: Path) -> None:
-    result = treemend("fix", "--repo", str(examples / "out-of-reach"), "--candidates", "20")
+def test_what_is_out_of_reach_is_said_plainly(fix: Treemend, treemend: Treemend, examples: Path) -> None:
+    result = fix(examples / "out-of-reach", "--candidates", "20")
     assert result.returncode == 4
     assert result.stdout == b""
     assert b"No patch" in result.stderr
@@ -100,95 +136,94 @@ def test_what_is_out_of_reach_is_said_plainly(treemend: Treemend, examples: Path
     assert b"has no patch: none of 20 candidates is plausible" in shown.stderr
 
 
-def test_K03_a_flaky_test_is_named_and_is_no_target(treemend: Treemend, examples: Path) -> None:
-    result = treemend("fix", "--repo", str(examples / "flaky"))
+def test_K03_a_flaky_test_is_named_and_is_no_target(fix: Treemend, examples: Path) -> None:
+    result = fix(examples / "flaky")
     assert result.returncode == 7
     assert result.stdout == b""
     assert b"flaky" in result.stderr
     assert b"tests/test_tags.py::test_tags_in_order" in result.stderr
 
 
-def test_a_test_that_passes_is_a_result_not_an_error(treemend: Treemend, examples: Path) -> None:
+def test_a_test_that_passes_is_a_result_not_an_error(fix: Treemend, examples: Path) -> None:
     test = "tests/test_median.py::test_spread"
-    result = treemend("fix", "--repo", str(examples / "one-file"), "--failing-test", test)
+    result = fix(examples / "one-file", "--failing-test", test)
     assert result.returncode == 7
     assert b"already fixed here" in result.stderr
 
 
-def test_apply_writes_the_patch_into_the_checkout(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
+def test_apply_writes_the_patch_into_the_checkout(fix: Treemend, examples: Path, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     subprocess.run(["cp", "-a", str(examples / "one-file"), str(repo)], check=True)
-    result = treemend("fix", "--repo", str(repo), "--after", "0", "--apply")
+    result = fix(repo, "--after", "0", "--apply")
     assert result.returncode == 0, result.stderr.decode()
     changed = subprocess.run(["git", "diff", "--name-only"], cwd=repo, capture_output=True, check=True)
     assert changed.stdout == b"median.py\n"
 
 
 def test_the_same_inputs_give_the_same_patch_whatever_the_hash_seed(
-    treemend: Treemend, examples: Path
+    start: Start, repaired: Repaired, fix_command: FixCommand, examples: Path, tmp_path: Path
 ) -> None:
-    options = ("fix", "--repo", str(examples / "two-files"), "--candidates", "20", "--seed", "3")
-    patches = {treemend(*options, PYTHONHASHSEED=seed).stdout for seed in (1, 2)}
-    assert len(patches) == 1
-    assert patches != {b""}
+    told = ("--output", str(tmp_path / "output"))
+    other = start(*fix_command(examples / "two-files"), *SEARCH, *told, PYTHONHASHSEED=2)
+    patch, _ = other.communicate()
+    assert patch == repaired.result.stdout != b""
+    receipt = json.loads((tmp_path / "output" / "receipt.json").read_text())
+    for kept in ("thought", "ranking", "alternatives"):
+        assert receipt[kept] == repaired.receipt[kept]
+    for counted in ("thoughts", "candidates_executed", "plausible", "until_plausible"):
+        assert receipt["counts"][counted] == repaired.receipt["counts"][counted]
 
 
-def test_quiet_says_nothing_and_verbose_says_all(treemend: Treemend, examples: Path) -> None:
-    options = ("fix", "--repo", str(examples / "two-files"), "--after", "1")
-    quiet, verbose = treemend(*options, "--quiet"), treemend(*options, "--verbose")
-    assert quiet.returncode == verbose.returncode == 0
+def test_quiet_says_nothing(fix: Treemend, repaired: Repaired, examples: Path) -> None:
+    quiet = fix(examples / "two-files", *SEARCH, "--quiet")
+    assert quiet.returncode == 0
     assert quiet.stderr == b""
-    assert quiet.stdout == verbose.stdout != b""
-    told = verbose.stderr.decode()
-    tried = json.loads(
-        treemend("show", json.loads(treemend("runs", "--json").stdout)[0]["run"], "--json").stdout
-    )
-    assert len(re.findall(r"^  #\d+ In `", told, re.MULTILINE)) == tried["counts"]["candidates_executed"]
+    assert quiet.stdout == repaired.result.stdout != b""
+
+
+def test_verbose_says_all(repaired: Repaired) -> None:
+    told = repaired.result.stderr.decode()
+    tried = repaired.receipt["counts"]["candidates_executed"]
+    assert len(re.findall(r"^  #\d+ In `", told, re.MULTILINE)) == tried
     assert re.search(
         r"^    plausible: 1 of 1 target tests pass \(\d tests in [\d.]+ s\)$", told, re.MULTILINE
     )
     assert re.search(r"^  3 tests, 1 failed \([\d.]+ s\)$", told, re.MULTILINE)
 
 
-def test_a_failure_in_which_only_tests_run_is_said_to_be_so(treemend: Treemend, tmp_path: Path) -> None:
+def test_a_failure_in_which_only_tests_run_is_said_to_be_so(fix: Treemend, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it():\n    assert 1 == 2\n")
-    result = treemend("fix", "--repo", str(tmp_path))
+    result = fix(tmp_path)
     assert result.returncode == 4
     assert b"no line that may be patched runs in the failing tests" in result.stderr
 
 
-def test_best_of_n_repairs_too(treemend: Treemend, examples: Path) -> None:
-    repo = str(examples / "two-files")
-    result = treemend("fix", "--repo", repo, "--strategy", "best-of-n", "--after", "0")
+def test_best_of_n_repairs_too(fix: Treemend, examples: Path) -> None:
+    result = fix(examples / "two-files", "--strategy", "best-of-n", "--after", "0")
     assert result.returncode == 0
     assert b"first <= day <= last" in result.stdout
 
 
-def test_only_keeps_the_patch_where_it_is_allowed(treemend: Treemend, examples: Path) -> None:
-    repo = str(examples / "two-files")
+def test_only_keeps_the_patch_where_it_is_allowed(fix: Treemend, examples: Path) -> None:
     only = ("--only", "ledger/report.py", "--candidates", "15", "--json")
-    result = treemend("fix", "--repo", repo, *only)
+    result = fix(examples / "two-files", *only)
     assert "ledger/dates.py" not in str(receipt_of(result)["patch"])
 
 
-def test_runs_and_show_tell_of_a_run(treemend: Treemend, examples: Path) -> None:
-    treemend("fix", "--repo", str(examples / "two-files"), "--after", "0")
-    (run,) = json.loads(treemend("runs", "--json").stdout)
-    assert run["outcome"] == "repaired"
-    shown = treemend("show", run["run"]).stdout.decode()
+def test_runs_and_show_tell_of_a_run(repaired: Repaired) -> None:
+    shown = repaired.treemend("show", repaired.run).stdout.decode()
     assert "first <= day <= last" in shown
     assert "M = 0" in shown
     assert "sandbox: " in shown
-    assert treemend("show", run["run"], "--patch").stdout.startswith(b"diff --git")
+    assert repaired.treemend("show", repaired.run, "--patch").stdout == repaired.result.stdout
+    assert json.loads(repaired.treemend("show", repaired.run, "--json").stdout) == repaired.receipt
 
 
-def test_output_holds_patch_and_receipt(treemend: Treemend, examples: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    repo = str(examples / "two-files")
-    result = treemend("fix", "--repo", repo, "--after", "0", "--output", str(out))
-    assert (out / "patch.diff").read_bytes() == result.stdout
-    assert json.loads((out / "receipt.json").read_text())["outcome"] == "repaired"
-    assert (out / "receipt.md").read_text().startswith("# treemend: repaired")
+def test_output_holds_patch_and_receipt(repaired: Repaired) -> None:
+    assert (repaired.output / "patch.diff").read_bytes() == repaired.result.stdout
+    assert repaired.result.stdout.startswith(b"diff --git")
+    assert repaired.receipt["outcome"] == "repaired"
+    assert (repaired.output / "receipt.md").read_text().startswith("# treemend: repaired")
 
 
 def rows_of(state: Path, table: str) -> list[tuple[object, ...]]:
@@ -205,27 +240,13 @@ def rows_of(state: Path, table: str) -> list[tuple[object, ...]]:
 
 def kill_when(process: subprocess.Popen[bytes], state: Path, table: str, rows: int) -> None:
     """SIGKILL the process as soon as so many rows are there."""
-    while process.poll() is None and len(rows_of(state, table)) < rows:
-        pass
+    while len(rows_of(state, table)) < rows:
+        # The wait leaves the processor to what is waited for.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
+            break
     process.send_signal(signal.SIGKILL)
     process.communicate()
-
-
-@pytest.fixture(scope="module")
-def whole_patch(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the run that the next test kills answers when nobody kills it."""
-    state = tmp_path_factory.mktemp("whole")
-    arguments = [sys.executable, "-c", MAIN, *killed_options(examples)]
-    paths = os.pathsep.join(sys.path)
-    env = {**os.environ, "PYTHONPATH": paths, "TREEMEND_STATE": str(state)}
-    return subprocess.run(arguments, env=env, capture_output=True, check=True).stdout
-
-
-MAIN = "from treemend.agents.cli import main; main()"
-
-
-def killed_options(examples: Path) -> tuple[str, ...]:
-    return ("fix", "--repo", str(examples / "two-files"), "--after", "5", "--seed", "1")
 
 
 @pytest.mark.parametrize(
@@ -238,28 +259,14 @@ def test_S12_a_killed_run_resumes_to_the_same_patch_and_repeats_nothing(
     state: Path,
     table: str,
     rows: int,
-    whole_patch: bytes,
+    repaired: Repaired,
+    fix_command: FixCommand,
 ) -> None:
-    kill_when(start(*killed_options(examples)), state, table, rows)
+    kill_when(start(*fix_command(examples / "two-files"), *SEARCH), state, table, rows)
     before = rows_of(state, "executions")
     (run,) = json.loads(treemend("runs", "--json").stdout)
     assert run["outcome"] == "not ended"
     resumed = treemend("resume", run["run"])
     assert resumed.returncode == 0, resumed.stderr.decode()
-    assert resumed.stdout == whole_patch
+    assert resumed.stdout == repaired.result.stdout
     assert rows_of(state, "executions")[: len(before)] == before, "no execution was made again"
-
-
-def test_interrupting_leaves_a_resumable_run(
-    start: Start, treemend: Treemend, examples: Path, state: Path
-) -> None:
-    process = start("fix", "--repo", str(examples / "out-of-reach"), "--candidates", "500")
-    while process.poll() is None and len(rows_of(state, "executions")) < 8:
-        pass
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate()
-    assert process.returncode == 130
-    assert b"treemend resume" in told
-    assert b"Traceback" not in told
-    (run,) = json.loads(treemend("runs", "--json").stdout)
-    assert run["outcome"] == "not ended"

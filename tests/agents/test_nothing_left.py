@@ -7,6 +7,7 @@ machine, and other runs of treemend, don't count.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
 import signal
@@ -27,6 +28,7 @@ from treemend.verify.sandboxes import Choice, find_sandbox
 Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]
 Adopted = Callable[..., list[str]]
+FixCommand = Callable[[Path], tuple[str, ...]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -74,16 +76,15 @@ def adopted() -> Iterator[Adopted]:
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     before = set(children())
-    found: list[int] = []
+    alive: list[int] = []
 
     def search(wait_ms: int = ENDING_MS_MAX) -> list[str]:
-        found.extend(pid for pid in children() if pid not in before)
-        alive = [pid for pid in found if not ended(pid, wait_ms)]
+        alive[:] = [pid for pid in children() if pid not in before and not ended(pid, wait_ms)]
         return [Path("/proc", str(pid), "cmdline").read_text().replace("\0", " ")[:200] for pid in alive]
 
     yield search
     assert libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
-    for pid in found:
+    for pid in alive:
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -143,13 +144,13 @@ def outcomes(state: Path) -> list[str]:
     return []
 
 
-def options(repo: Path, sandbox: Choice) -> list[str]:
+def options(fix_command: FixCommand, repo: Path, sandbox: Choice) -> list[str]:
     try:
         find_sandbox(sandbox)
     except SandboxUnavailableError as error:
         pytest.skip(str(error))
     limits = ("--candidates", str(CANDIDATES), "--test-timeout", "1", "--python", sys.executable)
-    return ["fix", "--repo", str(repo), "--sandbox", sandbox, "--verbose", *limits]
+    return [*fix_command(repo), "--sandbox", sandbox, "--verbose", *limits]
 
 
 def wait_for_candidates(process: subprocess.Popen[bytes], count: int) -> None:
@@ -165,64 +166,59 @@ def test_what_is_left_would_be_seen(adopted: Adopted) -> None:
     assert adopted(0) == ["sleep 9999 "]
 
 
+def test_E34_after_candidates_that_hang_and_tests_that_leave_daemons(
+    start: Start, fix_command: FixCommand, repo: Path, state: Path, temp: Path, adopted: Adopted
+) -> None:
+    before = mounts()
+    process = start(*options(fix_command, repo, "bubblewrap"))
+    _, told = process.communicate()
+    assert process.returncode in ANSWERS, told.decode()
+    assert "timeout" in outcomes(state), "no candidate hung"
+    assert adopted() == []
+    assert mounts() == before
+    assert folders_and_groups(process.pid, temp) == []
+    assert list((state / "runs").iterdir()) == []
+
+
+def test_after_an_interrupt_that_leaves_a_resumable_run(
+    treemend: Treemend, start: Start, fix_command: FixCommand, repo: Path, temp: Path, adopted: Adopted
+) -> None:
+    before = mounts()
+    process = start(*options(fix_command, repo, "bubblewrap"))
+    wait_for_candidates(process, 3)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130
+    assert b"treemend resume" in told
+    assert b"Traceback" not in told
+    assert adopted() == []
+    assert mounts() == before
+    assert folders_and_groups(process.pid, temp) == []
+    (run,) = json.loads(treemend("runs", "--json").stdout)
+    assert run["outcome"] == "not ended"
+
+
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "landlock"])
-class TestNothingIsLeft:
-    def test_E34_after_candidates_that_hang_and_tests_that_leave_daemons(
-        self,
-        start: Start,
-        repo: Path,
-        state: Path,
-        temp: Path,
-        adopted: Adopted,
-        sandbox: Choice,
-    ) -> None:
-        before = mounts()
-        process = start(*options(repo, sandbox))
-        _, told = process.communicate()
-        assert process.returncode in ANSWERS, told.decode()
-        assert "timeout" in outcomes(state), "no candidate hung"
-        assert adopted() == []
-        assert mounts() == before
-        assert folders_and_groups(process.pid, temp) == []
-        assert list((state / "runs").iterdir()) == []
-
-    def test_after_an_interrupt(
-        self,
-        start: Start,
-        repo: Path,
-        state: Path,
-        temp: Path,
-        adopted: Adopted,
-        sandbox: Choice,
-    ) -> None:
-        before = mounts()
-        process = start(*options(repo, sandbox))
-        wait_for_candidates(process, 3)
-        process.send_signal(signal.SIGINT)
-        process.communicate()
-        assert process.returncode == 130
-        assert adopted() == []
-        assert mounts() == before
-        assert folders_and_groups(process.pid, temp) == []
-
-    def test_S12_after_a_kill_and_the_next_start(
-        self,
-        start: Start,
-        treemend: Treemend,
-        repo: Path,
-        state: Path,
-        temp: Path,
-        adopted: Adopted,
-        sandbox: Choice,
-    ) -> None:
-        before = mounts()
-        process = start(*options(repo, sandbox))
-        wait_for_candidates(process, 3)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert adopted() == []
-        assert mounts() == before
-        (run,) = (state / "runs").iterdir()
-        assert treemend("resume", run.name).returncode in ANSWERS
-        assert folders_and_groups(process.pid, temp) == []
-        assert list((state / "runs").iterdir()) == []
+def test_S12_E34_after_a_kill_and_after_the_run_that_resumes(
+    treemend: Treemend,
+    start: Start,
+    fix_command: FixCommand,
+    repo: Path,
+    state: Path,
+    temp: Path,
+    adopted: Adopted,
+    sandbox: Choice,
+) -> None:
+    before = mounts()
+    process = start(*options(fix_command, repo, sandbox))
+    wait_for_candidates(process, 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert adopted() == []
+    assert mounts() == before
+    (run,) = (state / "runs").iterdir()
+    assert treemend("resume", run.name).returncode in ANSWERS
+    assert "timeout" in outcomes(state), "no candidate hung"
+    assert adopted() == []
+    assert folders_and_groups(process.pid, temp) == []
+    assert list((state / "runs").iterdir()) == []
