@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from treemend.search.budget import Limit, spent
+from treemend.search.budget import Limit, spent, with_time_to_search
 from treemend.store.records import Budget
 
 BUDGET = Budget(time_s=60.0, candidates=10, after=3)
@@ -36,3 +36,12 @@ def test_absent_limits_are_never_reached() -> None:
 
 def test_after_zero_ends_with_the_first_plausible_candidate() -> None:
     assert spent(Budget(after=0), candidates=1, since_first_plausible=0, wall_s=1.0) == "after"
+
+
+@pytest.mark.parametrize(("began_s", "time_s"), [(0.0, 60.0), (30.0, 60.0), (50.0, 80.0), (90.0, 120.0)])
+def test_a_search_that_begins_late_still_gets_half_of_the_time(began_s: float, time_s: float) -> None:
+    assert with_time_to_search(BUDGET, began_s) == Budget(time_s=time_s, candidates=10, after=3)
+
+
+def test_a_search_without_a_time_limit_gets_none() -> None:
+    assert with_time_to_search(Budget(time_s=None), 90.0).time_s is None

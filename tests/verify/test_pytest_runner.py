@@ -300,3 +300,21 @@ async def test_a_failed_test_tells_what_came_back_and_what_else_was_there(
     again = next(one for one in returned["test_again"] if one.path == "words.py")
     assert (again.value, again.scope["count"]) == ("0", "3"), "the outermost call is told"
     assert returned["test_passes"] == ()
+
+
+LATE = "def late(n):\n    for step in range(n):\n        if step == n - 1:\n            return step\n"
+
+
+async def test_no_line_of_an_exact_test_is_missed_however_late(sandbox: Sandbox, repo: Path) -> None:
+    (repo / "loops.py").write_text(LATE)
+    (repo / "test_loops.py").write_text(
+        "from loops import late\n"
+        "def test_long(): assert late(300_000)\n"
+        "def test_again(): assert late(300_000)\n"
+        "def test_short(): assert late(3)\n"
+    )
+    request = TestRequest(coverage=True, exact=("test_loops.py::test_long",))
+    report = await runner(sandbox, repo).run(request)
+    lines = {test.split("::")[1]: set(result.lines["loops.py"]) for test, result in report.results.items()}
+    assert lines["test_long"] == lines["test_short"] == {1, 2, 3, 4}
+    assert {2, 3} <= lines["test_again"], "what ran early is told, and the next test is traced from its start"

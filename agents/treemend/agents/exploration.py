@@ -24,6 +24,7 @@ from treemend.search.tree import (
 )
 from treemend.store.records import (
     UNTOUCHED,
+    Budget,
     Candidate,
     Rollout,
     Spend,
@@ -44,11 +45,14 @@ class Exploration:
     changes nothing.
     """
 
-    def __init__(self, context: RunContext, policy: Policy, evaluator: Evaluator, symptom: Feedback) -> None:
+    def __init__(
+        self, context: RunContext, policy: Policy, evaluator: Evaluator, symptom: Feedback, budget: Budget
+    ) -> None:
         self._context = context
         self._policy = policy
         self._evaluator = evaluator
         self._symptom = symptom
+        self._budget = budget
         self._tree: Tree = new_tree()
         self._thoughts: dict[int, Thought] = {}
         self._candidates: dict[int, Candidate] = {}
@@ -99,7 +103,7 @@ class Exploration:
             candidates=len(self._candidates),
         )
         limit = spent(
-            self._context.task.budget,
+            self._budget,
             candidates=self._executed,
             since_first_plausible=self._since_first_plausible(),
             wall_s=self._context.elapsed_s(),

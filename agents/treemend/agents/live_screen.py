@@ -23,6 +23,7 @@ from treemend.agents.progress import (
     Noted,
     PhaseEnded,
     PhaseStarted,
+    SearchBegan,
     SuiteProgress,
     Working,
 )
@@ -68,7 +69,7 @@ class LiveScreen:
         spent_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._task = task
+        self._budget = task.budget
         self._clock = clock
         self._began = clock() - spent_s
         self._console = console
@@ -108,6 +109,8 @@ class LiveScreen:
             self._suite = event
         elif isinstance(event, Noted):
             self._notes.append(event.text)
+        elif isinstance(event, SearchBegan):
+            self._budget = event.budget
         elif isinstance(event, CandidateStarted):
             self._current = event
         else:
@@ -146,7 +149,7 @@ class LiveScreen:
         if self._best is not None:
             rows.append(_best_line(self._best))
         elapsed_s = self._clock() - self._began
-        left = left_words(self._task.budget, elapsed_s, executed, self._first_plausible)
+        left = left_words(self._budget, elapsed_s, executed, self._first_plausible)
         return Group(*rows, _cut(Text(f"  {left}", style="bold")))
 
     def _phase_row(self, phase: _Phase) -> RenderableType:

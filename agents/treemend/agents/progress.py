@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from treemend.store.records import Thought, Verdict
+from treemend.store.records import Budget, Thought, Verdict
 
 Phase = Literal["prepare", "localize", "reproduce", "plan", "search", "rank", "report"]
 
@@ -73,7 +73,23 @@ class CandidateTried:
     rate: float
 
 
-Event = PhaseStarted | Working | SuiteProgress | PhaseEnded | Noted | CandidateStarted | CandidateTried
+@dataclass(frozen=True, slots=True)
+class SearchBegan:
+    """The limits under which it runs, which may give more time than the run had asked for."""
+
+    budget: Budget
+
+
+Event = (
+    PhaseStarted
+    | Working
+    | SuiteProgress
+    | PhaseEnded
+    | Noted
+    | SearchBegan
+    | CandidateStarted
+    | CandidateTried
+)
 Listener = Callable[[Event], None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
@@ -16,7 +16,11 @@ from treemend.verify.runner import TestReport, TestRequest
 
 FIRST_LIMIT_S = 60.0
 TRACED_PASSING_MAX = 400
+TRACING_SLOWDOWN = 3.0
+TRACING_SHARE = 0.2
+TRACED_TEST_SHARE = 0.02
 REPEATS = 3
+PATIENCE = 2.0
 HANG_LIMIT_S = 2.0
 TRACED_HANGS_MAX = 3
 BARE_SUITE_S_MAX = 10.0
@@ -48,9 +52,13 @@ class NotReproduced:
 
 
 async def observe_suite(context: RunContext) -> TestReport:
-    """Run the whole suite once. Raises UsageError where there is nothing to run."""
+    """Run the whole suite once, and again, for longer, what seemed to hang and can become a target.
+
+    Raises UsageError where there is nothing to run.
+    """
     request = TestRequest(limit_s=_limit_s(context))
     report = await context.observe("suite", 1, request, "running the suite on the untouched tree")
+    report = await _wait_for_slow_tests(context, report)
     if report.foreign_modules:
         names = ", ".join(report.foreign_modules[:3])
         raise UsageError(
@@ -59,6 +67,22 @@ async def observe_suite(context: RunContext) -> TestReport:
             "or give --python an environment without an editable install of it.",
         )
     return report
+
+
+async def _wait_for_slow_tests(context: RunContext, suite: TestReport) -> TestReport:
+    """The suite's results, with those of tests that are slow and don't hang, as far as none hangs."""
+    limit_s = _limit_s(context)
+    wanted = context.task.symptom.failing_tests
+    overran = tuple(
+        test for test in _hangs(suite) if not wanted or any(_stands_for(name, test) for name in wanted)
+    )
+    if not overran or limit_s >= FIRST_LIMIT_S or context.task.test_timeout_s is not None:
+        return suite
+    limits_s = dict.fromkeys(overran, PATIENCE * limit_s)
+    request = TestRequest(tests=overran, gate=1, limits_s=limits_s)
+    again = await context.observe("overran", 7, request, "waiting longer for what seemed to hang")
+    settled = {test: result for test, result in again.results.items() if result.outcome != "timeout"}
+    return replace(suite, results={**suite.results, **settled}, wall_s=suite.wall_s + again.wall_s)
 
 
 def check_suite(report: TestReport) -> NotReproduced | None:
@@ -149,14 +173,30 @@ async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bo
     """Run the failing tests, and the passing ones nearest to them, with their lines recorded."""
     hung = tuple(_hangs(suite))
     failing = tuple(t for t in failing_tests(suite) if t not in hung[TRACED_HANGS_MAX:])
+    passing = nearest_passing(suite, failing, TRACED_PASSING_MAX)
     request = TestRequest(
-        tests=(*failing, *nearest_passing(suite, failing, TRACED_PASSING_MAX)),
+        tests=(*failing, *_affordable(passing, suite, context.task.budget.time_s)),
         coverage=True,
+        exact=failing,
         limit_s=_limit_s(context),
         limits_s=_hangs(suite),
         load_plugins=load_plugins,
     )
     return await context.observe("traced", 3, request, "recording which lines the tests run")
+
+
+def _affordable(tests: Sequence[str], suite: TestReport, time_s: float | None) -> tuple[str, ...]:
+    """The first of these tests that can be traced in the share of the time that tracing has, without those
+    that would take much of it alone. Only of a suite that is slow beside `time_s` are any left out."""
+    if time_s is None:
+        return tuple(tests)
+    chosen, cost_s = [], 0.0
+    for test in tests:
+        test_s = TRACING_SLOWDOWN * suite.results[test].duration_s
+        if test_s <= TRACED_TEST_SHARE * time_s and cost_s + test_s <= TRACING_SHARE * time_s:
+            chosen.append(test)
+            cost_s += test_s
+    return tuple(chosen)
 
 
 async def observe_repeats(

@@ -16,6 +16,7 @@ from treemend.agents.progress import (
     Noted,
     PhaseEnded,
     PhaseStarted,
+    SearchBegan,
     Working,
 )
 from treemend.agents.wording import broken_words, counts_words, left_words, outcome_words, seconds, thought
@@ -84,7 +85,7 @@ class LineScreen(QuietScreen):
     every 25th in between."""
 
     def __init__(self, task: Task, stream: TextIO) -> None:
-        self._task = task
+        self._budget = task.budget
         self._stream = stream
         self._best = -1.0
         self._first_plausible: int | None = None
@@ -98,6 +99,8 @@ class LineScreen(QuietScreen):
             self._line(event.outcome, indent=2)
         elif isinstance(event, Noted):
             self._line(event.text, indent=2)
+        elif isinstance(event, SearchBegan):
+            self._budget = event.budget
         elif isinstance(event, CandidateTried):
             self._tried(event)
 
@@ -108,7 +111,7 @@ class LineScreen(QuietScreen):
             self._best = max(self._best, event.verdict.reward)
             self._line(f"#{event.verdict.candidate} {outcome_words(event.verdict)}: {thought(event)}", 2)
         elif event.executed % LINE_EVERY_CANDIDATES == 0 and not event.inherited:
-            left = left_words(self._task.budget, event.elapsed_s, event.executed, self._first_plausible)
+            left = left_words(self._budget, event.elapsed_s, event.executed, self._first_plausible)
             self._line(f"{counts_words(event)} · {left}", indent=2)
 
     def _line(self, text: str, indent: int = 0) -> None:

@@ -18,7 +18,7 @@ from treemend.agents.exploration import EXHAUSTED, Exploration
 from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, Working
+from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, SearchBegan, Working
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import write_receipt
 from treemend.agents.reproduction import (
@@ -34,6 +34,7 @@ from treemend.agents.reproduction import (
 )
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GRAPH_VERSION, GraphState
+from treemend.search.budget import with_time_to_search
 from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
 from treemend.tools.worktree import make_private_tree
@@ -202,9 +203,18 @@ class Steps:
         self._context.listener(Working("thinking of causes"))
         plan = make_plan(self._context, observation)
         evaluator = Evaluator(self._context, observation, plan.sources)
-        exploration = Exploration(self._context, self._make_policy(plan), evaluator, plan.symptom)
+        budget = with_time_to_search(self._context.task.budget, self._began_s())
+        self._context.listener(SearchBegan(budget))
+        exploration = Exploration(self._context, self._make_policy(plan), evaluator, plan.symptom, budget)
         await exploration.restore()
         return _Search(plan, evaluator, exploration)
+
+    def _began_s(self) -> float:
+        """Seconds that the run had taken when its search first began."""
+        store, run_id = self._context.store, self._context.id
+        if store.get_blob(run_id, "search began") is None:
+            store.put_blob(run_id, "search began", f"{self._context.elapsed_s():.3f}".encode())
+        return float(store.get_blob(run_id, "search began") or b"0")
 
     async def _check_warm(self, observation: Observation) -> None:
         """Let the warm runner show on the untouched tree that it sees what a cold one sees."""

@@ -7,6 +7,15 @@ from typing import Literal
 from treemend.store.records import Budget
 
 Limit = Literal["time", "candidates", "after"]
+LEAST_SHARE = 0.5
+
+
+def with_time_to_search(budget: Budget, began_s: float) -> Budget:
+    """The budget of a search that begins `began_s` seconds into the run: at least half of the time, even
+    where the runs of the untouched tree have taken it."""
+    if budget.time_s is None:
+        return budget
+    return budget.model_copy(update={"time_s": max(budget.time_s, began_s + LEAST_SHARE * budget.time_s)})
 
 
 def spent(

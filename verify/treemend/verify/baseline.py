@@ -73,10 +73,16 @@ def failing_tests(report: TestReport) -> tuple[str, ...]:
 
 
 def nearest_passing(report: TestReport, failing: Sequence[str], count_max: int) -> tuple[str, ...]:
-    """Passing tests to trace beside the failing ones: those of the same files first, then the others."""
+    """Passing tests to trace beside the failing ones: those of the same classes, then of the same files, then
+    the others."""
     files = {test.split("::")[0] for test in failing}
+    classes = {test.rpartition("::")[0] for test in failing}
     passing = [test for test, result in report.results.items() if result.outcome is TestOutcome.PASSED]
-    return tuple(sorted(passing, key=lambda test: test.split("::")[0] not in files)[:count_max])
+
+    def distance(test: str) -> tuple[bool, bool]:
+        return test.rpartition("::")[0] not in classes, test.split("::")[0] not in files
+
+    return tuple(sorted(passing, key=distance)[:count_max])
 
 
 def limits_by_test(results: Mapping[str, TestResult], fixed_s: float | None) -> dict[str, float]:

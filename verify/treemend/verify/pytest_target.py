@@ -106,5 +106,6 @@ class PytestTarget:
             "limit_s": request.limit_s,
             "limits": limits,
             "coverage": request.coverage,
+            "exact": list(request.exact),
             "origin": str(self.repo),
         }

@@ -23,6 +23,7 @@ class TestRequest:
             first of which that doesn't pass ends the run; so does any hang. None runs everything.
         limit_s: Time limit of a test; `limits_s` names exceptions.
         coverage: Whether executed lines are recorded for each test.
+        exact: Tests of which no line may be missed; of others, one that runs late in a long loop may be.
         hash_seed: PYTHONHASHSEED of the run.
         load_plugins: Whether the runner loads the plugins that are installed beside it.
     """
@@ -35,6 +36,7 @@ class TestRequest:
     limit_s: float = 10.0
     limits_s: Mapping[str, float] = field(default_factory=dict)
     coverage: bool = False
+    exact: tuple[str, ...] = ()
     hash_seed: int = 0
     load_plugins: bool = True
 

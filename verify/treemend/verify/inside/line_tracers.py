@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+IDLE_EVENTS_MAX = 5000
+IDLE_CALLS_MAX = 200_000
+
 
 class NoTracer:
     """Records no lines."""
 
-    def start(self) -> None:
+    def start(self, exact: bool) -> None:
         pass
 
     def take(self) -> dict[str, list[int]]:
@@ -50,17 +53,39 @@ class Lines:
         return taken
 
 
+class TracedCode:
+    """What one test has run of one code object; `idle` counts events since its last new line."""
+
+    __slots__ = ("idle", "lines", "path")
+
+    def __init__(self, path: str, lines: set[int]) -> None:
+        self.path = path
+        self.lines = lines
+        self.idle = 0
+
+
 class SetTraceTracer:
-    """Line coverage by sys.settrace, for interpreters before 3.12."""
+    """Line coverage by sys.settrace, for interpreters before 3.12.
+
+    An event costs more than the line that it tells of. Where a test need not be exact, code that has gone
+    on for a while with nothing new runs untraced for the rest of the test; so does all code, in the end.
+    """
 
     def __init__(self, root: str) -> None:
         self._lines = Lines(root)
         self._returned = ReturnedValues()
-        self._sets: dict[CodeType, set[int] | None] = {}
+        self._codes: dict[CodeType, TracedCode | None] = {}
+        self._exact = True
+        self._idle_calls = 0
 
-    def start(self) -> None:
+    def start(self, exact: bool) -> None:
         import threading
 
+        self._exact = exact
+        self._idle_calls = 0
+        for code in self._codes.values():
+            if code is not None:
+                code.idle = 0
         threading.settrace(self._enter)
         sys.settrace(self._enter)
 
@@ -73,23 +98,38 @@ class SetTraceTracer:
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
         code = frame.f_code
-        if code not in self._sets:
+        try:
+            traced = self._codes[code]
+        except KeyError:
             path = self._lines.relative(code.co_filename)
-            self._sets[code] = None if path is None else self._lines.hits.setdefault(path, set())
-        lines = self._sets[code]
-        if lines is None:
+            lines = None if path is None else self._lines.hits.setdefault(path, set())
+            traced = None if path is None or lines is None else TracedCode(path, lines)
+            self._codes[code] = traced
+        if traced is None or traced.idle > IDLE_EVENTS_MAX:
+            self._idle_calls += 1
+            if self._idle_calls > IDLE_CALLS_MAX and not self._exact:
+                sys.settrace(None)
             return None
-        add = lines.add
-        path = self._lines.relative(code.co_filename)
+        self._note(traced, frame)
+        return self._step
 
-        def step(frame: FrameType, event: str, argument: object) -> Any:
-            add(frame.f_lineno)
-            if event == "return":
-                self._returned.note(path, frame, argument)
-            return step
+    def _step(self, frame: FrameType, event: str, argument: object) -> Any:
+        traced = self._codes[frame.f_code]
+        assert traced is not None
+        self._note(traced, frame)
+        if event == "return":
+            self._returned.note(traced.path, frame, argument)
+        return self._step
 
-        add(frame.f_lineno)
-        return step
+    def _note(self, traced: TracedCode, frame: FrameType) -> None:
+        line = frame.f_lineno
+        if line not in traced.lines:
+            traced.lines.add(line)
+            traced.idle = self._idle_calls = 0
+        elif not self._exact:
+            traced.idle += 1
+            if traced.idle > IDLE_EVENTS_MAX:
+                frame.f_trace_lines = False
 
 
 class MonitoringTracer:
@@ -100,7 +140,7 @@ class MonitoringTracer:
         self._returned = ReturnedValues()
         self._tool: int | None = None
 
-    def start(self) -> None:
+    def start(self, exact: bool) -> None:
         monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
         if self._tool is None:
             self._tool = next(n for n in (4, 3, 5, 2) if monitoring.get_tool(n) is None)
@@ -121,8 +161,8 @@ class MonitoringTracer:
         path = self._lines.relative(code.co_filename)
         if path is None:
             return sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
-        self._returned.note(path, sys._getframe(1), value)
-        return None
+        wanted = self._returned.note(path, sys._getframe(1), value)
+        return None if wanted else sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
 
     def _line(self, code: CodeType, line: int) -> Any:
         path = self._lines.relative(code.co_filename)

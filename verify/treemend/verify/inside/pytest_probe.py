@@ -129,13 +129,14 @@ class Probe:
         self._request = request
         self._reporter = reporter
         self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
+        self._exact = frozenset(request["exact"])
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
         self._position = 0
 
     def begin(self) -> None:
-        self._tracer.start()
+        self._tracer.start(exact=True)
 
     def pytest_cmdline_main(self, config: Any) -> None:
         # One process: the workers of xdist would report to nobody.
@@ -169,7 +170,7 @@ class Probe:
         self._reporter.send("start", test=nodeid)
         self._tracer.take()
         self._tracer.returned()
-        self._tracer.start()
+        self._tracer.start(exact=nodeid in self._exact)
         self._watch.start(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:

@@ -29,13 +29,16 @@ class ReturnedValues:
         self._calls: dict[CodeType, int] = {}
         self._last: dict[CodeType, dict[str, Any]] = {}
 
-    def note(self, path: str, frame: FrameType, value: object) -> None:
+    def note(self, path: str, frame: FrameType, value: object) -> bool:
+        """Whether further returns of this function are wanted."""
         code, caller = frame.f_code, frame.f_back
-        if caller is None or caller.f_code.co_filename == code.co_filename or code.co_flags & GENERATORS:
-            return
+        if code.co_flags & GENERATORS:
+            return False
+        if caller is None or caller.f_code.co_filename == code.co_filename:
+            return True
         calls = self._calls[code] = self._calls.get(code, 0) + 1
         if calls > CALLS_MAX:
-            return
+            return False
         told = shown(value)
         if told is not None:
             self._last[code] = {
@@ -45,6 +48,7 @@ class ReturnedValues:
                 "value": told,
                 "scope": dict(expressions(frame.f_locals)),
             }
+        return True
 
     def take(self) -> list[dict[str, Any]]:
         """What was noted since the last call."""
