@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from treemend.agents.evidence import evidence_of
+from treemend.agents.evidence import OddType, evidence_of
 from treemend.agents.feedback import Failure, Feedback, Wanted, is_progress, wanted_by
 from treemend.agents.templates.catalogue import changes
 from treemend.store.records import Edit, Frame, TestOutcome
@@ -94,6 +96,34 @@ def test_lines_are_those_of_the_untouched_file() -> None:
 def test_frames_outside_of_the_editable_files_say_nothing() -> None:
     evidence = evidence_of(crash(4), {"b.py": CODE})
     assert evidence.crashes == ()
+
+
+MIDDLE = """\
+def middle(values):
+    half = len(values) // 2
+    return values[half]
+"""
+
+
+@pytest.mark.parametrize(
+    ("odd", "usual", "remedy"),
+    [
+        ("set", ("list",), "Make it a `list`."),
+        ("NoneType", ("list", "tuple"), "Return `values` if `values is None`."),
+    ],
+)
+def test_a_type_that_only_failing_tests_give_makes_its_handling_likelier(
+    odd: str, usual: tuple[str, ...], remedy: str
+) -> None:
+    found = changes(parse_module("m.py", MIDDLE), range(1, 4))
+    types = (OddType("m.py", range(1, 4), "values", odd, usual, share=1.0),)
+    evidence = evidence_of(Feedback(passed=frozenset(), failures={}), {"m.py": MIDDLE}, types=types)
+    likelier = {change.remedy for change in found if evidence.likelihood(change) > 1}
+    assert remedy in likelier
+    assert "Use `half + 1` instead of `half`." not in likelier
+    elsewhere = replace(types[0], lines=range(10, 20))
+    other = evidence_of(Feedback(passed=frozenset(), failures={}), {"m.py": MIDDLE}, types=(elsewhere,))
+    assert {other.likelihood(change) for change in found} == {1}
 
 
 SCOPE = {"total": "[1, 2]", "total[:-1]": "[1]", "count": "2", "len(total)": "2"}

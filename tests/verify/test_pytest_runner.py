@@ -8,6 +8,7 @@ import pytest
 
 from treemend.store.errors import SandboxUnavailableError, UsageError
 from treemend.store.records import TestOutcome
+from treemend.verify.argument_types import OddArgument, odd_arguments
 from treemend.verify.interpreter import find_interpreter
 from treemend.verify.pytest_runner import PytestRunner
 from treemend.verify.pytest_target import PytestTarget, pytest_arguments
@@ -318,3 +319,34 @@ async def test_no_line_of_an_exact_test_is_missed_however_late(sandbox: Sandbox,
     lines = {test.split("::")[1]: set(result.lines["loops.py"]) for test, result in report.results.items()}
     assert lines["test_long"] == lines["test_short"] == {1, 2, 3, 4}
     assert {2, 3} <= lines["test_again"], "what ran early is told, and the next test is traced from its start"
+
+
+MIDDLES = """\
+def middle(values, *, low=True):
+    return [v for v in values][len(values) // 2]
+
+def plain(text):
+    return text
+"""
+MIDDLE_TESTS = """\
+from middles import middle, plain
+def test_list(): assert middle([1, 2, 3]) == 2
+def test_tuple(): assert plain("a") and middle((1, 2, 3)) == 2
+def test_none(): assert plain(3) and middle(None) is None
+def test_text(): assert middle("abc", low=None) == "c"
+"""
+
+
+async def test_types_are_told_apart_by_outcome(sandbox: Sandbox, repo: Path) -> None:
+    (repo / "middles.py").write_text(MIDDLES)
+    (repo / "test_middles.py").write_text(MIDDLE_TESTS)
+    failing = ("test_middles.py::test_none", "test_middles.py::test_text")
+    request = TestRequest(coverage=True, exact=failing)
+    results = (await runner(sandbox, repo).run(request)).results
+    passing = [result for test, result in results.items() if test not in failing]
+    assert odd_arguments([results[test] for test in failing], passing) == (
+        OddArgument("middles.py", 1, "middle", "low", "NoneType", ("bool",), 0.5),
+        OddArgument("middles.py", 1, "middle", "values", "NoneType", ("list", "tuple"), 0.5),
+        OddArgument("middles.py", 1, "middle", "values", "str", ("list", "tuple"), 0.5),
+        OddArgument("middles.py", 4, "plain", "text", "int", ("str",), 0.5),
+    )

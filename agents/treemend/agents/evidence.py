@@ -15,6 +15,7 @@ from treemend.verify.spectra import Line
 AT_THE_CRASH = 2.0
 AT_THE_NAME = 20.0
 AS_WANTED = 25.0
+AT_THE_TYPE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,40 @@ class WantedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class OddType:
+    """A parameter that comes as another type when target tests fail; `lines` are those of its function."""
+
+    path: str
+    lines: range
+    name: str
+    odd: str
+    usual: tuple[str, ...]
+    share: float
+
+    @property
+    def handled(self) -> re.Pattern[str]:
+        """Code that looks at the type, or makes it a usual one."""
+        name = re.escape(self.name)
+        makes = "|".join(map(re.escape, self.usual))
+        if self.odd == "NoneType":
+            return re.compile(rf"\b{name} is |\bnot {name}\b|\bif {name}\b|\b{name} or \b")
+        return re.compile(rf"isinstance\({name},|\b(?:{makes})\({name}\)")
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """How much likelier the failures make a change.
 
     Attributes:
         crashes: Where the target tests crash, as lines of the untouched files.
         answers: What should rather be given back.
+        types: Parameters whose type tells failing tests from passing ones.
         texts: The untouched files.
     """
 
     crashes: tuple[Crash, ...]
     answers: tuple[WantedAnswer, ...]
+    types: tuple[OddType, ...]
     texts: Mapping[str, str]
 
     def likelihood(self, change: Change) -> float:
@@ -57,6 +81,7 @@ class Evidence:
                 factor += AT_THE_CRASH * crash.share
             if crash.name and _touches(change, crash, self.texts[crash.line[0]]):
                 factor += AT_THE_NAME * crash.share
+        factor += AT_THE_TYPE * max((t.share for t in self.types if _handles(change, t)), default=0.0)
         return factor + AS_WANTED * max(
             (a.share for a in self.answers if self._gives(change, a)), default=0.0
         )
@@ -76,7 +101,12 @@ class Evidence:
         return _bare(code).endswith(wanted)
 
 
-def evidence_of(feedback: Feedback, texts: Mapping[str, str], made: Sequence[Edit] = ()) -> Evidence:
+def evidence_of(
+    feedback: Feedback,
+    texts: Mapping[str, str],
+    made: Sequence[Edit] = (),
+    types: tuple[OddType, ...] = (),
+) -> Evidence:
     """Read the failures of the target tests with the edits `made`."""
     counts: dict[tuple[Line, str], int] = {}
     for failure in feedback.failures.values():
@@ -85,7 +115,14 @@ def evidence_of(feedback: Feedback, texts: Mapping[str, str], made: Sequence[Edi
             counts[line, failure.unknown_name] = counts.get((line, failure.unknown_name), 0) + 1
     total = max(1, len(feedback.failures))
     crashes = tuple(Crash(line, name, count / total) for (line, name), count in counts.items())
-    return Evidence(crashes, _answers(feedback, total) if not made else (), texts)
+    return Evidence(crashes, _answers(feedback, total) if not made else (), types, texts)
+
+
+def _handles(change: Change, odd: OddType) -> bool:
+    return any(
+        edit.path == odd.path and change.place.line in odd.lines and odd.handled.search(edit.text)
+        for edit in change.edits
+    )
 
 
 def _answers(feedback: Feedback, total: int) -> tuple[WantedAnswer, ...]:

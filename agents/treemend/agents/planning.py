@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from treemend.agents.evaluation import load_sources
+from treemend.agents.evidence import OddType
 from treemend.agents.feedback import Feedback, feedback_of
 from treemend.agents.localize import rank_lines
 from treemend.agents.reproduction import Observation
@@ -14,6 +15,7 @@ from treemend.agents.run_context import RunContext
 from treemend.tools.paths import is_protected
 from treemend.tools.source import SourceFile
 from treemend.tools.syntax import Module, parse_module
+from treemend.verify.argument_types import OddArgument, odd_arguments
 from treemend.verify.runner import TestResult
 from treemend.verify.spectra import Line
 
@@ -27,6 +29,7 @@ class Plan:
         modules: Their syntax trees.
         symptom: How the target tests fail on the untouched tree.
         suspicion: Suspiciousness in (0, 1] of lines, given the target tests that (still) fail.
+        odd_types: Parameters that come as another type when target tests fail.
     """
 
     sources: Mapping[str, SourceFile]
@@ -34,6 +37,7 @@ class Plan:
     refused: Mapping[str, str]
     symptom: Feedback
     suspicion: Callable[[Collection[str]], Mapping[Line, float]]
+    odd_types: tuple[OddType, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -69,7 +73,29 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         passing = [traced[test] for test in [*passed, *mended]]
         return rank_lines(failing, passing, symptom.frames, functions, text)
 
-    return Plan(sources, modules, refused, feedback_of(_told(observation), targets), suspicion)
+    odd = odd_arguments(failing, [traced[test] for test in passed])
+    feedback = feedback_of(_told(observation), targets)
+    return Plan(sources, modules, refused, feedback, suspicion, tuple(_odd_types(odd, functions)))
+
+
+def _odd_types(odd: Sequence[OddArgument], functions: Mapping[Line, str]) -> Iterator[OddType]:
+    """The odd arguments of functions that may be edited. A decorated function begins before its name does."""
+    for one in odd:
+        lines = [
+            number
+            for (path, number), name in functions.items()
+            if path == one.path and number >= one.line and name.rpartition(".")[2] == one.function
+        ]
+        if lines:
+            yield OddType(one.path, _first_run(lines), one.name, one.odd, one.usual, one.share)
+
+
+def _first_run(lines: Sequence[int]) -> range:
+    """The numbers from the first one on to the first gap."""
+    end = lines[0]
+    while end + 1 in lines:
+        end += 1
+    return range(lines[0], end + 1)
 
 
 def _told(observation: Observation) -> dict[str, TestResult]:

@@ -43,7 +43,7 @@ class TemplatePolicy:
         self._plan = plan
         self._texts = {path: module.text for path, module in plan.modules.items()}
         suspicion = plan.suspicion(plan.symptom.failures)
-        likelihood = Likelihood(suspicion, evidence_of(plan.symptom, self._texts))
+        likelihood = Likelihood(suspicion, evidence_of(plan.symptom, self._texts, types=plan.odd_types))
         weighted = template_weights(plan.modules, suspicion)
         self._faults = _faults([(c, weight, weight * likelihood.of(c)) for c, weight in weighted], seed)
         self._choices = {
@@ -87,7 +87,7 @@ class TemplatePolicy:
         ]
 
     def _added_to(self, parent: Parent, feedback: Feedback) -> list[Idea]:
-        evidence = evidence_of(feedback, self._texts, self._edits(parent.key))
+        evidence = evidence_of(feedback, self._texts, self._edits(parent.key), self._plan.odd_types)
         suspicion = self._plan.suspicion(feedback.failures)
         likelihood = Likelihood(suspicion, evidence, elsewhere=UNREACHED)
         return additions(parent, feedback, {**self._choices, **self._neighbours}, likelihood)

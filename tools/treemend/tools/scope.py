@@ -101,7 +101,7 @@ class ScopeIndex:
         lines = _occurrences(self._module, definition or self._module.root)
         distance, node = 0, definition
         while node is not None:
-            bindings = {**_parameters(self._module, node), **_bindings(self._module, node)}
+            bindings = {**parameters_of(self._module, node), **_bindings(self._module, node)}
             for text, shape in guessed_shapes(self._module, own_nodes(node)).items():
                 shapes.setdefault(text, shape)
             for text, (line, shape_bound) in bindings.items():
@@ -153,7 +153,8 @@ def _occurrences(module: Module, root: Node) -> dict[str, list[int]]:
 Bindings = dict[str, tuple[int, Shape | None]]
 
 
-def _parameters(module: Module, definition: Node) -> Bindings:
+def parameters_of(module: Module, definition: Node) -> Bindings:
+    """Parameters of a function by name, in order."""
     parameters = definition.child_by_field_name("parameters")
     found: Bindings = {}
     for child in parameters.named_children if parameters is not None else ():
@@ -219,7 +220,7 @@ def _functions(module: Module, nodes: list[Node]) -> Iterator[tuple[str, int]]:
     for node in nodes:
         if node.type in DEFINITIONS:
             name = node.child_by_field_name("name")
-            parameters = _parameters(module, node) if node.type == "function_definition" else {}
+            parameters = parameters_of(module, node) if node.type == "function_definition" else {}
             if name is not None:
                 yield module.source(name), sum(text not in ("self", "cls") for text in parameters)
 

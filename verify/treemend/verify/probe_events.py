@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 from treemend.store.records import Frame, TestOutcome
-from treemend.verify.runner import Lines, Returned, TestReport, TestRequest, TestResult
+from treemend.verify.runner import Arguments, Lines, Returned, TestReport, TestRequest, TestResult
 from treemend.verify.sandbox import CommandResult
 
 GRACE_S = 2.0
 BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
 RETURNED_MAX = 100
+ARGUMENTS_MAX = 1000
 
 
 Event = dict[str, Any]
@@ -168,12 +169,18 @@ def _result(event: Event) -> TestResult:
         frames=frames,
         lines=_lines(event["lines"]),
         returned=tuple(map(_returned, event.get("returned", ())[:RETURNED_MAX])),
+        arguments=tuple(map(_arguments, event.get("arguments", ())[:ARGUMENTS_MAX])),
     )
 
 
 def _returned(raw: dict[str, Any]) -> Returned:
     scope = {str(expression): str(value) for expression, value in raw["scope"].items()}
     return Returned(str(raw["path"]), int(raw["line"]), str(raw["value"]), scope)
+
+
+def _arguments(raw: dict[str, Any]) -> Arguments:
+    types = {str(name): tuple(map(str, kinds)) for name, kinds in raw["types"].items()}
+    return Arguments(str(raw["path"]), int(raw["line"]), str(raw["function"]), types)
 
 
 def _lines(raw: dict[str, Any]) -> Lines:

@@ -53,8 +53,19 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Arguments:
+    """The types with which a function of the tree was called, by parameter. `line` is where it begins."""
+
+    path: str
+    line: int
+    function: str
+    types: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test's outcome; `frames` outermost first, `lines` and `returned` empty without coverage."""
+    """One test's outcome; `frames` outermost first. Without coverage `lines`, `returned` and `arguments` are
+    empty; of a test that need not be exact, `arguments` has what no earlier one has shown."""
 
     __test__ = False
 
@@ -64,6 +75,7 @@ class TestResult:
     frames: tuple[Frame, ...] = ()
     lines: Lines = field(default_factory=dict)
     returned: tuple[Returned, ...] = ()
+    arguments: tuple[Arguments, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from treemend.agents.templates.forms import receivers, values
 from treemend.agents.templates.site import Draft, Site, Template, shown, unique, words
+from treemend.tools.scope import parameters_of
 from treemend.tools.shapes import Shape
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ DEFAULTS: Mapping[Shape | None, tuple[str, ...]] = {
     "number": ("0", "1"),
     "set": ("set()",),
     None: ("[]", "{}", "''", "0"),
+}
+CONVERSIONS: Mapping[Shape | None, tuple[str, ...]] = {
+    "list": ("list",),
+    "dict": ("dict",),
+    "string": ("str",),
+    "number": ("int", "float"),
+    "set": ("set",),
+    "tuple": ("tuple",),
+    None: ("list", "str", "int", "float", "tuple", "set", "dict"),
 }
 RESULTS: Mapping[str, float] = {
     "[]": 0.6,
@@ -174,6 +184,20 @@ def missing_default(site: Site) -> Iterator[Draft]:
             yield Draft(fault, f"Let `{default}` be its default.", (edit,), weight)
 
 
+def missing_conversion(site: Site) -> Iterator[Draft]:
+    """An argument that comes as another type than the function works with."""
+    definition = site.statement.definition
+    if definition is None or site.is_clause or not site.owns_line or body_start(site) != site.node:
+        return
+    for name in parameters_of(site.module, definition):
+        if name in ("self", "cls"):
+            continue
+        fault = f"`{name}` may come as another type here."
+        for kind in CONVERSIONS.get(site.scope.shape_of(name), CONVERSIONS[None]):
+            edit = site.insert_before(f"{name} = {kind}({name})")
+            yield Draft(fault, f"Make it a `{kind}`.", (edit,))
+
+
 def guarded_value(site: Site) -> Iterator[Draft]:
     """A value that can't be had where something is None or empty: `x.a if x else None`."""
     for node in values(site):
@@ -200,5 +224,6 @@ TEMPLATES = (
     Template("missing-exit", 7, early_exit),
     Template("missing-refusal", 3, early_raise),
     Template("missing-default", 4, missing_default),
+    Template("missing-conversion", 2, missing_conversion),
     Template("guarded-value", 6, guarded_value),
 )

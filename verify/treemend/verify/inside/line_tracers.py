@@ -1,10 +1,14 @@
-"""Line coverage of the tree, and what its functions gave back. Standard library only, Python 3.8 on."""
+"""Line coverage of the tree, and what its functions were called with and gave back.
+
+Standard library only, Python 3.8 on.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from argument_types import ArgumentTypes  # type: ignore[import-not-found] # beside this file, where it runs
 from returned_values import ReturnedValues  # type: ignore[import-not-found] # beside this file, where it runs
 
 TYPE_CHECKING = False
@@ -26,6 +30,9 @@ class NoTracer:
         return {}
 
     def returned(self) -> list[dict[str, Any]]:
+        return []
+
+    def arguments(self) -> list[dict[str, Any]]:
         return []
 
 
@@ -56,12 +63,13 @@ class Lines:
 class TracedCode:
     """What one test has run of one code object; `idle` counts events since its last new line."""
 
-    __slots__ = ("idle", "lines", "path")
+    __slots__ = ("calls_wanted", "idle", "lines", "path")
 
     def __init__(self, path: str, lines: set[int]) -> None:
         self.path = path
         self.lines = lines
         self.idle = 0
+        self.calls_wanted = True
 
 
 class SetTraceTracer:
@@ -74,6 +82,7 @@ class SetTraceTracer:
     def __init__(self, root: str) -> None:
         self._lines = Lines(root)
         self._returned = ReturnedValues()
+        self._arguments = ArgumentTypes()
         self._codes: dict[CodeType, TracedCode | None] = {}
         self._exact = True
         self._idle_calls = 0
@@ -86,6 +95,7 @@ class SetTraceTracer:
         for code in self._codes.values():
             if code is not None:
                 code.idle = 0
+                code.calls_wanted = True
         threading.settrace(self._enter)
         sys.settrace(self._enter)
 
@@ -94,6 +104,10 @@ class SetTraceTracer:
 
     def returned(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._returned.take()
+        return found
+
+    def arguments(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._arguments.take(self._exact)
         return found
 
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
@@ -110,6 +124,8 @@ class SetTraceTracer:
             if self._idle_calls > IDLE_CALLS_MAX and not self._exact:
                 sys.settrace(None)
             return None
+        if traced.calls_wanted:
+            traced.calls_wanted = self._arguments.note(traced.path, frame)
         self._note(traced, frame)
         return self._step
 
@@ -138,6 +154,8 @@ class MonitoringTracer:
     def __init__(self, root: str) -> None:
         self._lines = Lines(root)
         self._returned = ReturnedValues()
+        self._arguments = ArgumentTypes()
+        self._exact = True
         self._tool: int | None = None
 
     def start(self, exact: bool) -> None:
@@ -147,7 +165,10 @@ class MonitoringTracer:
             monitoring.use_tool_id(self._tool, "treemend")
             monitoring.register_callback(self._tool, monitoring.events.LINE, self._line)
             monitoring.register_callback(self._tool, monitoring.events.PY_RETURN, self._return)
-        monitoring.set_events(self._tool, monitoring.events.LINE | monitoring.events.PY_RETURN)
+            monitoring.register_callback(self._tool, monitoring.events.PY_START, self._enter)
+        events = monitoring.events
+        monitoring.set_events(self._tool, events.LINE | events.PY_START | events.PY_RETURN)
+        self._exact = exact
         monitoring.restart_events()
 
     def take(self) -> dict[str, list[int]]:
@@ -156,6 +177,16 @@ class MonitoringTracer:
     def returned(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._returned.take()
         return found
+
+    def arguments(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._arguments.take(self._exact)
+        return found
+
+    def _enter(self, code: CodeType, offset: int) -> Any:
+        path = self._lines.relative(code.co_filename)
+        if path is not None and self._arguments.note(path, sys._getframe(1)):
+            return None
+        return sys.monitoring.DISABLE  # type: ignore[attr-defined,unused-ignore]
 
     def _return(self, code: CodeType, offset: int, value: object) -> Any:
         path = self._lines.relative(code.co_filename)

@@ -170,6 +170,7 @@ class Probe:
         self._reporter.send("start", test=nodeid)
         self._tracer.take()
         self._tracer.returned()
+        self._tracer.arguments()
         self._tracer.start(exact=nodeid in self._exact)
         self._watch.start(nodeid)
 
@@ -191,6 +192,9 @@ class Probe:
         returned = self._tracer.returned() if phases["outcome"] == "failed" else []
         if returned:
             phases["returned"] = returned
+        arguments = self._tracer.arguments()
+        if arguments:
+            phases["arguments"] = arguments
         self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
 
     def finished(self, session: Any) -> None:
@@ -302,7 +306,7 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    for name in ("line_tracers", "returned_values"):
+    for name in ("line_tracers", "returned_values", "argument_types"):
         # The target may have a module of this name.
         sys.modules.pop(name)
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
