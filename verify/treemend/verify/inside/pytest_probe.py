@@ -205,13 +205,13 @@ class Probe:
         if gate is None:
             return
         if self._phases.get("outcome") == "timeout":
-            session.shouldstop = "a hang"
+            session.shouldfail = "a hang"
         elif self._position <= gate:
             self._passed += passed
             if self._position == gate and not self._passed:
-                session.shouldstop = "no target passes"
+                session.shouldfail = "no target passes"
         elif not passed:
-            session.shouldstop = "a regression"
+            session.shouldfail = "a regression"
 
 
 def _outcome(report: Any) -> str | None:
