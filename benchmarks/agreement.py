@@ -4,7 +4,8 @@
 
 Cases are laid out as for `benchmarks/repair.py`. The candidates are those that `treemend fix` would judge, in
 its order; each gets the target tests and the regression tests that its change can reach, as there. Prints a
-line a case, and one for each candidate whose verdict differs.
+line a case, and one for each candidate of which other tests pass, which would be another verdict, or whose
+tests fail in another way (a hang here is a limit of memory there).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from treemend.store.records import Budget
 from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.warm_runner import WarmRunner
 
-KINDS = ("swapped", "afresh", "cold", "differing")
+KINDS = ("swapped", "afresh", "cold", "other verdict", "other failure")
 
 
 @dataclass
@@ -54,9 +55,11 @@ class Comparing(WarmRunner):
         one, other = outcomes(warm), outcomes(cold)
         tests = [test for test in {**one, **other} if one.get(test) != other.get(test)]
         if tests:
-            self.counts["differing"] += 1
+            passed = [{test for test, outcome in ran.items() if outcome == "passed"} for ran in (one, other)]
+            kind = "other failure" if passed[0] == passed[1] else "other verdict"
+            self.counts[kind] += 1
             told = "; ".join(f"{test}: warm {one.get(test)}, cold {other.get(test)}" for test in tests[:3])
-            self.differences.append(f"{path}: {told} {warm.problem} {cold.problem}".rstrip())
+            self.differences.append(f"{kind}, {path}: {told} {warm.problem} {cold.problem}".rstrip())
 
 
 def outcomes(report: TestReport) -> dict[str, str]:
