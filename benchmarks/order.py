@@ -3,9 +3,9 @@
     python benchmarks/order.py CASES --out DIR --python PY [--candidates 100] [--only ID ...]
 
 Cases are laid out as for `benchmarks/repair.py`. Each is given two runs that end after so many candidates
-and by nothing else. In the second run each change that the templates can make at the suspicious lines is as likely
-as any other. DIR gets a folder for each order with `<id>.diff` where there is a patch, and a line a run in
-`results.jsonl`.
+and by nothing else. In the second run each change that the templates can make at the suspicious lines is as
+likely as any other. DIR gets a folder for each order with `<id>.diff` where there is a patch, and a line a
+run in `results.jsonl`.
 """
 
 from __future__ import annotations
