@@ -48,6 +48,10 @@ NOTHING_TO_CHANGE = (
     "no line that may be patched runs in the failing tests "
     "(tests and what configures them never are, nor what --only leaves out)"
 )
+NOTHING_RECORDED = (
+    "this test command records no lines, and no failure names a line of Python that may be patched; "
+    "the policy changes Python alone"
+)
 COMPARED_MAX = 50
 
 
@@ -169,7 +173,8 @@ class Steps:
         if any(entry.confirmed for entry in store.ranking(run_id)):
             return Outcome.REPAIRED, ""
         executed = sum(c.duplicate_of is None for c in store.candidates(run_id))
-        why = _why_ended(state.get("ended", ""), executed)
+        nothing = NOTHING_TO_CHANGE if self._context.runner.records_lines else NOTHING_RECORDED
+        why = _why_ended(state.get("ended", ""), executed, nothing)
         if executed == 0 and state.get("ended") == "time":
             return Outcome.BUDGET_SPENT, why
         if store.ranking(run_id):
@@ -209,6 +214,8 @@ class Steps:
     async def _check_warm(self, observation: Observation) -> None:
         """Let the warm runner show on the untouched tree that it sees what a cold one sees."""
         context, suite = self._context, observation.suite
+        if context.warm is None:
+            return
         context.listener(Working("starting a warm process for the candidates"))
         known = (*observation.baseline.targets, *observation.baseline.regression)
         tests = [test for test in known if suite.results[test].outcome != "timeout"]
@@ -217,9 +224,9 @@ class Steps:
             context.listener(Noted(f"each candidate runs cold: {context.warm.cold_because}"))
 
 
-def _why_ended(ended: str, executed: int) -> str:
+def _why_ended(ended: str, executed: int, nothing: str) -> str:
     if ended == EXHAUSTED and not executed:
-        return NOTHING_TO_CHANGE
+        return nothing
     limits = {
         "time": "the time was spent (more with --time)",
         "candidates": "the number of candidates was reached (more with --candidates)",

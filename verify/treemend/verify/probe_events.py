@@ -139,7 +139,7 @@ class Listener:
             python = self._no_pytest.get("python", "the interpreter")
             return f"{python} has no pytest ({self._no_pytest.get('message', '')})"
         if self._end is None:
-            return f"pytest did not come to its end ({ending_of(result)})"
+            return f"the tests did not come to their end ({ending_of(result)})"
         return ""
 
 

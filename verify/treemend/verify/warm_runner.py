@@ -113,6 +113,10 @@ class WarmRunner:
     _preload: tuple[str, ...] = ()
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def records_lines(self) -> bool:
+        return True
+
     async def run(self, request: TestRequest) -> TestReport:
         """Run it in the fastest way that is valid for what it changes."""
         return await self._run(request, swap=not self.afresh_because)

@@ -17,7 +17,6 @@ import stat
 import subprocess
 import sys
 import time
-from typing import Any
 
 REPORTS_MAX = 5000
 REPORTS_BYTES_MAX = 32 << 20
@@ -40,7 +39,7 @@ def main() -> int:
     output = os.path.join(os.environ.get("TMPDIR", "/tmp"), "treemend-output")
     before = stamps(request["reports"])
     started = time.monotonic()
-    code, timed_out = run(request["argv"], request["limit_s"], output)
+    code, timed_out = run(expanded(request["argv"], request["globs"]), request["limit_s"], output)
     seconds = time.monotonic() - started
     left = REPORTS_BYTES_MAX
     for path in written(request["reports"], before):
@@ -49,7 +48,7 @@ def main() -> int:
         send("report", path=path, data=base64.b64encode(data).decode(), problem=problem)
     data = read_output(output)
     send("output", data=base64.b64encode(data).decode())
-    send("end", exit=code, timed_out=timed_out, seconds=seconds)
+    send("end", exit=code, timed_out=timed_out, seconds=seconds, root=os.getcwd())
     return 0
 
 
@@ -61,6 +60,11 @@ def make_links(links: dict[str, str]) -> None:
             with contextlib.suppress(OSError):
                 os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
                 os.symlink(target, path)
+
+
+def expanded(argv: list[str], globs: list[str]) -> list[str]:
+    """The words with those of `globs` as a shell expands them."""
+    return [word for each in argv for word in (sorted(glob.glob(each)) if each in globs else ()) or [each]]
 
 
 def run(argv: list[str], limit_s: float, output: str) -> tuple[int, bool]:
