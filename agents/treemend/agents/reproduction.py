@@ -76,6 +76,8 @@ def check_suite(report: TestReport) -> NotReproduced | None:
         raise UsageError(f"{report.problem}.", mend="Give --python the interpreter that the tests run with.")
     if report.collected is None and report.problem:
         return NotReproduced(f"the suite does not run: {report.problem}: {_said_last(report.output)}")
+    if report.collected is None and "ImportError while loading conftest" in report.output:
+        return NotReproduced(f"the suite does not import: {_said_last(report.output)}")
     if report.collected is None:
         raise UsageError(
             f"pytest refuses to begin: {_said_last(report.output)}",

@@ -38,6 +38,9 @@ from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
 from treemend.tools.worktree import make_private_tree
 from treemend.verify.baseline import failing_tests
+from treemend.verify.interpreter import find_interpreter
+from treemend.verify.missing_modules import missing_module
+from treemend.verify.runner import TestReport
 from treemend.verify.selection import Selector
 from treemend.verify.warm_runner import check_agreement
 
@@ -101,7 +104,7 @@ class Steps:
         suite = await observe_suite(self._context)
         trouble = check_suite(suite)
         if trouble is not None:
-            return self._end(trouble)
+            return self._end(trouble, suite)
         resolve_named(self._context.task.symptom.failing_tests, suite)
         await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         failed = len(failing_tests(suite)) or "none"
@@ -115,10 +118,15 @@ class Steps:
         count = len(observation.baseline.targets)
         every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
         self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
-        return {} if trouble is None else self._end(trouble)
+        return {} if trouble is None else self._end(trouble, observation.suite)
 
-    def _end(self, trouble: NotReproduced) -> GraphState:
-        self._context.store.put_blob(self._context.id, "reason", trouble.reason.encode())
+    def _end(self, trouble: NotReproduced, suite: TestReport) -> GraphState:
+        task = self._context.task
+        said = (*suite.collection_errors.values(), *([] if suite.results else [suite.output]))
+        repo = Path(task.repo)
+        missing = missing_module(said, find_interpreter(task.python, repo), repo)
+        reason = trouble.reason if missing is None else f"{trouble.reason}. {missing}"
+        self._context.store.put_blob(self._context.id, "reason", reason.encode())
         return {"ended": NOT_REPRODUCED}
 
     async def plan(self, state: GraphState) -> GraphState:
