@@ -56,8 +56,8 @@ def test_a_run_that_is_not_there(treemend: Treemend) -> None:
     assert_refused(treemend("resume", "nothing"), 2, "nothing")
 
 
-def test_a_test_command_that_is_not_pytest(treemend: Treemend, examples: Path) -> None:
-    result = treemend("fix", "--repo", str(examples / "one-file"), "--test-cmd", "make test")
+def test_a_test_command_that_is_none(treemend: Treemend, examples: Path) -> None:
+    result = treemend("fix", "--repo", str(examples / "one-file"), "--test-cmd", "make 'test")
     assert_refused(result, 2, "--test-cmd")
 
 

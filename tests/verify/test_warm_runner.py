@@ -122,6 +122,25 @@ async def test_R33_a_candidate_that_hangs_costs_its_limit_and_nothing_more(
     assert warm._session is session, "the process that forks lives on"
 
 
+FORKS = "    import os\n    while n:\n        os.fork()\n"
+MEMORY = "    held = []\n    while n: held.append(bytearray(1 << 26))\n"
+DISK = """    import tempfile
+    with tempfile.TemporaryFile() as file:
+        while n: file.write(bytes(1 << 24))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", [FORKS, MEMORY, DISK], ids=["E27 forks", "E29 memory", "E31 disk"])
+async def test_a_candidate_that_is_a_bomb_costs_itself_and_its_limit(warm: WarmRunner, bomb: str) -> None:
+    code = f"def double(n):\n{bomb}    return n + n\n"
+    report = await warm.run(asked(code=code, gate=1))
+    assert outcomes(report)[:1] == ["passed"], "the test that sets nothing off"
+    assert outcomes(report)[1:] in (["timeout"], ["error"], ["failed"])
+    assert outcomes(await warm.run(asked(code="def double(n):\n    return 2 * n\n"))) == ["passed", "passed"]
+    assert warm.cold_because == ""
+
+
 async def test_a_candidate_that_ends_the_process_has_not_passed(warm: WarmRunner) -> None:
     ending = "import os\ndef double(n): os._exit(0)\n"
     report = await warm.run(asked(code=ending, gate=1))

@@ -56,6 +56,7 @@ async def repair_async(
     junit: bytes = b"",
     only: Sequence[str] = (),
     test_command: str = "",
+    junit_reports: Sequence[str] = (),
     python: str = "",
     strategy: Strategy = "mcts",
     budget: Budget | None = None,
@@ -72,7 +73,8 @@ async def repair_async(
         trace: A stack trace, as text.
         junit: A JUnit XML report, whose failures are taken as failing tests.
         only: Files, folders or patterns that a patch may touch; () is all but what judges it.
-        test_command: The pytest command of the project, "" to find it.
+        test_command: The command that runs the project's tests, "" to find it.
+        junit_reports: Patterns of the JUnit XML files that it writes, where they are to tell.
         python: The interpreter that runs the tests, "" to find it.
         budget: The limits, 300 seconds by default.
         on_event: Is told what goes on, in this thread, while it goes on.
@@ -96,6 +98,7 @@ async def repair_async(
         junit=junit,
         only=only,
         test_command=test_command,
+        junit_reports=junit_reports,
         python=python,
         strategy=strategy,
         budget=budget or Budget(),

@@ -93,6 +93,8 @@ class Evaluator:
             self._import_lines,
             self._changed(candidate, places),
         )
+        if not self._context.runner.records_lines:
+            regression = self._baseline.regression
         report = await self._context.run_tests(
             self._request(candidate, regression, gate=len(self.targets)), self._context.warm
         )

@@ -40,7 +40,11 @@ Junit = Annotated[Path | None, typer.Option(help="A JUnit XML report of the fail
 Only = Annotated[
     list[str] | None, typer.Option(help="A path or pattern that a patch may touch; may be given again.")
 ]
-TestCmd = Annotated[str, typer.Option(help="The pytest command. (default: found)")]
+TestCmd = Annotated[str, typer.Option(help="The command that runs the tests. (default: found)")]
+JunitReport = Annotated[
+    list[str] | None,
+    typer.Option(help="Where --test-cmd writes JUnit XML: a path or pattern; may be given again."),
+]
 Python = Annotated[str, typer.Option(help="Interpreter that runs the tests. (default: found)")]
 Commit = Annotated[str, typer.Option(help="Work on this commit instead of the tree as it lies.")]
 Strategy = Annotated[StrategyName, typer.Option(help="How to search.")]

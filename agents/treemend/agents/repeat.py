@@ -22,6 +22,8 @@ def _options(task: Task) -> list[str]:
         options += ["--failing-test", test]
     for path in task.only:
         options += ["--only", path]
+    for pattern in task.junit_reports:
+        options += ["--junit-report", pattern]
     values = {
         "--test-cmd": task.test_command,
         "--python": task.python,

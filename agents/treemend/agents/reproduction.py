@@ -100,6 +100,8 @@ def check_suite(report: TestReport) -> NotReproduced | None:
         raise UsageError(f"{report.problem}.", mend="Give --python the interpreter that the tests run with.")
     if report.collected is None and report.problem:
         return NotReproduced(f"the suite does not run: {report.problem}: {_said_last(report.output)}")
+    if report.collected is None and "ImportError while loading conftest" in report.output:
+        return NotReproduced(f"the suite does not import: {_said_last(report.output)}")
     if report.collected is None:
         raise UsageError(
             f"pytest refuses to begin: {_said_last(report.output)}",
@@ -107,7 +109,7 @@ def check_suite(report: TestReport) -> NotReproduced | None:
         )
     raise UsageError(
         "There are no tests to run.",
-        mend="Give --test-cmd the pytest command that finds them, or --repo the folder that has them.",
+        mend="Give --test-cmd the command that runs them, or --repo the folder that has them.",
     )
 
 
@@ -128,7 +130,7 @@ def resolve_named(wanted: Sequence[str], report: TestReport) -> frozenset[str]:
     found: list[str] = []
     for name in wanted:
         name = name.removeprefix("./")
-        matches = [test for test in known if _stands_for(name, test)]
+        matches = [test for test in known if _stands_for(name, test)] or _only_end(name, known)
         if not matches:
             raise _unknown_test(name, known, report)
         found += matches
@@ -136,7 +138,13 @@ def resolve_named(wanted: Sequence[str], report: TestReport) -> frozenset[str]:
 
 
 def _stands_for(name: str, test: str) -> bool:
-    return test == name or test.startswith((name + "[", name + "::"))
+    return test == name or test.startswith((name + "[", name + "::", name + "#", name + " > ", name + "/"))
+
+
+def _only_end(name: str, known: Sequence[str]) -> list[str]:
+    """The one test whose id ends with the name, where there is just one."""
+    matches = [test for test in known if test.endswith(("::" + name, "#" + name, " > " + name))]
+    return matches if len(matches) == 1 else []
 
 
 def _unknown_test(name: str, known: Sequence[str], report: TestReport) -> UsageError:
@@ -150,14 +158,14 @@ def _unknown_test(name: str, known: Sequence[str], report: TestReport) -> UsageE
     hint = f" Did you mean {close[0]}?" if close else ""
     return UsageError(
         f"There is no test {name} in this suite.{hint}",
-        mend="List the ids with `python -m pytest --collect-only -q`.",
+        mend=f"The suite has {len(known)} tests; one of them is {known[0]}.",
     )
 
 
 async def needs_plugins(context: RunContext, suite: TestReport) -> bool:
     """Whether the suite gives other outcomes without the installed plugins, whose import would be paid
-    for each candidate. A long suite isn't run twice to find out."""
-    if suite.wall_s > BARE_SUITE_S_MAX:
+    for each candidate. A long suite isn't run twice to find out, nor one that knows no plugins."""
+    if suite.wall_s > BARE_SUITE_S_MAX or context.warm is None:
         return True
     settled = tuple(test for test in suite.results if test not in _hangs(suite))
     request = TestRequest(tests=settled, limit_s=_limit_s(context), load_plugins=False)
@@ -170,7 +178,10 @@ def _outcomes(report: TestReport) -> dict[str, str]:
 
 
 async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bool) -> TestReport:
-    """Run the failing tests, and the passing ones nearest to them, with their lines recorded."""
+    """Run the failing tests, and the passing ones nearest to them, with their lines recorded; the plain run
+    is all there is where the runner can't record any."""
+    if not context.runner.records_lines:
+        return suite
     hung = tuple(_hangs(suite))
     failing = tuple(t for t in failing_tests(suite) if t not in hung[TRACED_HANGS_MAX:])
     passing = nearest_passing(suite, failing, TRACED_PASSING_MAX)

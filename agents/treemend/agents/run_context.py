@@ -28,7 +28,7 @@ class RunContext:
         folder: The run's own folder in the state folder; it goes when the run has ended.
         runner: Runs tests of the private tree; usable from the end of the prepare step on. Its verdict
             is that of record.
-        warm: Runs the tests of candidates.
+        warm: Runs the tests of candidates; None where `runner` does.
     """
 
     store: Store
@@ -36,7 +36,7 @@ class RunContext:
     folder: Path
     sandbox: Sandbox
     runner: TestRunner
-    warm: WarmRunner
+    warm: WarmRunner | None
     listener: Listener = ignore
     started: float = field(default_factory=time.monotonic)
     spent_before_s: float = 0.0

@@ -39,6 +39,9 @@ from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
 from treemend.tools.worktree import make_private_tree
 from treemend.verify.baseline import failing_tests
+from treemend.verify.interpreter import find_interpreter
+from treemend.verify.missing_modules import missing_module
+from treemend.verify.runner import TestReport
 from treemend.verify.selection import Selector
 from treemend.verify.warm_runner import check_agreement
 
@@ -48,6 +51,10 @@ TRYING = "trying changes"
 NOTHING_TO_CHANGE = (
     "no line that may be patched runs in the failing tests "
     "(tests and what configures them never are, nor what --only leaves out)"
+)
+NOTHING_RECORDED = (
+    "this test command records no lines, and no failure names a line of Python that may be patched; "
+    "the policy changes Python alone"
 )
 COMPARED_MAX = 50
 
@@ -98,7 +105,7 @@ class Steps:
         suite = await observe_suite(self._context)
         trouble = check_suite(suite)
         if trouble is not None:
-            return self._end(trouble)
+            return self._end(trouble, suite)
         resolve_named(self._context.task.symptom.failing_tests, suite)
         await observe_lines(self._context, suite, await needs_plugins(self._context, suite))
         failed = len(failing_tests(suite)) or "none"
@@ -112,10 +119,15 @@ class Steps:
         count = len(observation.baseline.targets)
         every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
         self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
-        return {} if trouble is None else self._end(trouble)
+        return {} if trouble is None else self._end(trouble, observation.suite)
 
-    def _end(self, trouble: NotReproduced) -> GraphState:
-        self._context.store.put_blob(self._context.id, "reason", trouble.reason.encode())
+    def _end(self, trouble: NotReproduced, suite: TestReport) -> GraphState:
+        task = self._context.task
+        said = (*suite.collection_errors.values(), *([] if suite.results else [suite.output]))
+        repo = Path(task.repo)
+        missing = missing_module(said, find_interpreter(task.python, repo), repo)
+        reason = trouble.reason if missing is None else f"{trouble.reason}. {missing}"
+        self._context.store.put_blob(self._context.id, "reason", reason.encode())
         return {"ended": NOT_REPRODUCED}
 
     async def plan(self, state: GraphState) -> GraphState:
@@ -170,7 +182,8 @@ class Steps:
         if any(entry.confirmed for entry in store.ranking(run_id)):
             return Outcome.REPAIRED, ""
         executed = sum(c.duplicate_of is None for c in store.candidates(run_id))
-        why = _why_ended(state.get("ended", ""), executed)
+        nothing = NOTHING_TO_CHANGE if self._context.runner.records_lines else NOTHING_RECORDED
+        why = _why_ended(state.get("ended", ""), executed, nothing)
         if executed == 0 and state.get("ended") == "time":
             return Outcome.BUDGET_SPENT, why
         if store.ranking(run_id):
@@ -219,6 +232,8 @@ class Steps:
     async def _check_warm(self, observation: Observation) -> None:
         """Let the warm runner show on the untouched tree that it sees what a cold one sees."""
         context, suite = self._context, observation.suite
+        if context.warm is None:
+            return
         context.listener(Working("starting a warm process for the candidates"))
         known = (*observation.baseline.targets, *observation.baseline.regression)
         tests = [test for test in known if suite.results[test].outcome != "timeout"]
@@ -227,9 +242,9 @@ class Steps:
             context.listener(Noted(f"each candidate runs cold: {context.warm.cold_because}"))
 
 
-def _why_ended(ended: str, executed: int) -> str:
+def _why_ended(ended: str, executed: int, nothing: str) -> str:
     if ended == EXHAUSTED and not executed:
-        return NOTHING_TO_CHANGE
+        return nothing
     limits = {
         "time": "the time was spent (more with --time)",
         "candidates": "the number of candidates was reached (more with --candidates)",

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Listener, SuiteProgress
+from treemend.agents.progress import Listener, Noted, SuiteProgress
 from treemend.agents.run_context import RunContext
+from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
@@ -25,11 +26,7 @@ from treemend.store.errors import StoreError, UsageError
 from treemend.store.records import Outcome, Run, RunId, Task
 from treemend.store.state import state_folder
 from treemend.verify.b4 import B4
-from treemend.verify.interpreter import find_interpreter
-from treemend.verify.pytest_runner import PytestRunner
-from treemend.verify.pytest_target import PytestTarget, pytest_arguments
 from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
-from treemend.verify.warm_runner import WarmRunner
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -103,7 +100,8 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
         try:
             await graph.ainvoke(first, config, durability="sync")
         finally:
-            await context.warm.close()
+            if context.warm is not None:
+                await context.warm.close()
 
 
 def _context(store: Store, run: Run, listener: Listener) -> RunContext:
@@ -112,22 +110,25 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
     _sweep_folders(store)
     sandbox = find_sandbox(task.sandbox)
     folder = _folder(run)
-    target = PytestTarget(
-        sandbox=sandbox,
-        interpreter=find_interpreter(task.python, Path(task.repo)),
-        tree=folder / "tree",
-        repo=Path(task.repo),
-        arguments=pytest_arguments(task.test_command),
+    runners = make_runners(
+        sandbox,
+        Path(task.repo),
+        folder / "tree",
+        test_command=task.test_command,
+        junit_reports=task.junit_reports,
+        python=task.python,
+        progress=lambda done, total: listener(SuiteProgress(done, total)),
     )
-    cold = PytestRunner(target, lambda done, total: listener(SuiteProgress(done, total)))
+    if runners.because:
+        listener(Noted(f"tests run with `{runners.command}`: {runners.because}"))
     spent = store.spend(run.id)
     return RunContext(
         store=store,
         run=run,
         folder=folder,
         sandbox=sandbox,
-        runner=cold,
-        warm=WarmRunner(target, cold),
+        runner=runners.cold,
+        warm=runners.warm,
         listener=listener,
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),

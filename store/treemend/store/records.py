@@ -57,13 +57,15 @@ class Budget(Record):
 class Task(Record):
     """One repository with one symptom, and how to work on it. Paths are absolute.
 
-    `command` is what the user typed, for the receipt; it decides nothing.
+    `junit_reports` are patterns of the files in which the test command reports. `command` is what the user
+    typed, for the receipt; it decides nothing.
     """
 
     repo: str
     symptom: Symptom = Symptom()
     only: tuple[str, ...] = ()
     test_command: str = ""
+    junit_reports: tuple[str, ...] = ()
     python: str = ""
     commit: str = ""
     sandbox: Literal["auto", "bubblewrap", "landlock", "none"] = "auto"

@@ -6,8 +6,10 @@ of it, so its surroundings are read from `pyvenv.cfg` and `.pth` files.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,30 @@ def _found(wanted: str, repo: Path) -> Path:
         if (repo / folder / "pyvenv.cfg").is_file() and python.exists():
             return python
     return Path(sys.executable)
+
+
+def is_installed(module: str, interpreter: Interpreter) -> bool:
+    """Whether a top-level module or package lies where this Python imports from; nothing is run."""
+    return any(
+        (folder / module).is_dir() or (folder / f"{module}.py").is_file()
+        for folder in (*_site_folders(interpreter), *interpreter.readable)
+    )
+
+
+def _site_folders(interpreter: Interpreter) -> Iterator[Path]:
+    prefixes = [_prefix(interpreter.path.resolve())]
+    configuration = interpreter.path.parent.parent / "pyvenv.cfg"
+    if configuration.is_file():
+        shared = re.search(r"^include-system-site-packages\s*=\s*true", _text_of(configuration), re.M | re.I)
+        prefixes = [_prefix(interpreter.path), *(prefixes if shared else [])]
+    for prefix in prefixes:
+        for pattern in ("lib*/python3*/site-packages", "lib/python3*/dist-packages"):
+            yield from prefix.glob(pattern)
+            yield from prefix.glob(f"local/{pattern}")
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(errors="replace")
 
 
 def _admitted(found: Interpreter, repo: Path) -> Interpreter:
@@ -110,7 +136,7 @@ def _prefix(python: Path) -> Path:
 
 
 def _home(configuration: Path) -> Path | None:
-    for line in configuration.read_text(errors="replace").splitlines():
+    for line in _text_of(configuration).splitlines():
         key, _, value = line.partition("=")
         if key.strip() == "home":
             return Path(value.strip()).resolve()
@@ -130,7 +156,7 @@ def _path_file_entries(prefix: Path) -> list[Path]:
     """Folders outside the prefix that `.pth` files add, as editable installs do."""
     found = []
     for path_file in sorted(prefix.glob("lib/python3*/site-packages/*.pth")):
-        for line in path_file.read_text(errors="replace").splitlines():
+        for line in _text_of(path_file).splitlines():
             entry = line.strip()
             if entry.startswith("/") and Path(entry).is_dir():
                 found.append(Path(entry))

@@ -31,6 +31,31 @@ def no_progress(done: int, total: int) -> None:
     """Nobody follows how many of the tests have run."""
 
 
+class EventLines:
+    """The events among the bytes of a report pipe: lines that begin with the nonce."""
+
+    def __init__(self, nonce: str) -> None:
+        self._prefix = nonce.encode() + b" "
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that end in this chunk."""
+        self._buffer += chunk
+        if b"\n" not in chunk:
+            return
+        *lines, rest = bytes(self._buffer).split(b"\n")
+        self._buffer = bytearray(rest)
+        for line in lines:
+            if not line.startswith(self._prefix):
+                continue
+            try:
+                event = _as_text(json.loads(line[len(self._prefix) :]))
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
 class Listener:
     """Turns the probe's events into results, and each test's limit into the sandbox's deadline.
 
@@ -49,7 +74,7 @@ class Listener:
         self._progress = progress
         self._others = others
         self._request = request
-        self._buffer = b""
+        self._events = EventLines(nonce)
         self._running: str | None = None
         self._results: dict[str, TestResult] = {}
         self._collected: Event | None = None
@@ -58,25 +83,11 @@ class Listener:
 
     def hear(self, chunk: bytes) -> float | None:
         deadline_s: float | None = None
-        self._buffer += chunk
-        *lines, self._buffer = self._buffer.split(b"\n")
-        for event in self._events(lines):
+        for event in self._events.feed(chunk):
             # What carries the nonce and makes no sense is a forger's; it is no event.
             with suppress(KeyError, TypeError, ValueError):
                 deadline_s = self._take(event)
         return deadline_s
-
-    def _events(self, lines: list[bytes]) -> Iterator[Event]:
-        prefix = self.nonce.encode() + b" "
-        for line in lines:
-            if not line.startswith(prefix):
-                continue
-            try:
-                event = _as_text(json.loads(line[len(prefix) :]))
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(event, dict):
-                yield event
 
     def _take(self, event: Event) -> float:
         kind = event.get("event")
@@ -109,7 +120,7 @@ class Listener:
         if self._running is not None:
             hung = result.ended_by in ("deadline", "time")
             outcome = TestOutcome.TIMEOUT if hung else TestOutcome.ERROR
-            message = f"the process ended in this test ({_ending(result)})"
+            message = f"the process ended in this test ({ending_of(result)})"
             results[self._running] = TestResult(outcome, self._limit(self._running), message)
         collected = self._collected
         output = (result.stdout + b"\n" + result.stderr).decode("utf-8", "replace").strip()
@@ -129,7 +140,7 @@ class Listener:
             python = self._no_pytest.get("python", "the interpreter")
             return f"{python} has no pytest ({self._no_pytest.get('message', '')})"
         if self._end is None:
-            return f"pytest did not come to its end ({_ending(result)})"
+            return f"the tests did not come to their end ({ending_of(result)})"
         return ""
 
 
@@ -145,7 +156,7 @@ def _as_text(value: Any) -> Any:
     return value
 
 
-def _ending(result: CommandResult) -> str:
+def ending_of(result: CommandResult) -> str:
     if result.ended_by == "signal":
         return f"killed by signal {-result.exit_code}"
     if result.ended_by == "exit":

@@ -1,4 +1,4 @@
-"""A cold pytest: one fresh process in a fresh sandbox for each request."""
+"""A cold pytest or unittest: one fresh process in a fresh sandbox for each request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from treemend.verify.probe_events import Listener, Progress, no_progress
-from treemend.verify.pytest_target import PytestTarget
+from treemend.verify.pytest_target import PROBES, PytestTarget
 from treemend.verify.runner import TestReport, TestRequest
 
 RESTARTS_MAX = 20
@@ -22,6 +22,10 @@ class PytestRunner:
 
     target: PytestTarget
     progress: Progress = no_progress
+
+    @property
+    def records_lines(self) -> bool:
+        return True
 
     async def run(self, request: TestRequest) -> TestReport:
         """Run the tests asked for; a process that a hanging test took down is started again for the
@@ -43,7 +47,7 @@ class PytestRunner:
 
         listener = Listener(secrets.token_hex(16), request, progress)
         asked = json.dumps(self.target.probe_request(request, listener.nonce)).encode()
-        command = self.target.command("pytest_probe.py", request, listener.hear)
+        command = self.target.command(PROBES[self.target.framework], request, listener.hear)
         command = replace(command, overlay=request.overlay, stdin=asked)
         return listener.report(await self.target.sandbox.run(command))
 

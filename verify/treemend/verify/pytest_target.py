@@ -1,4 +1,4 @@
-"""The target's pytest: how it is started in the sandbox, and what it is asked."""
+"""The target's pytest or unittest: how it is started in the sandbox, and what it is asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from treemend.store.errors import UsageError
 from treemend.verify.interpreter import Interpreter
@@ -21,6 +21,11 @@ FIXED_ARGUMENTS = (
     "-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:random_order", "-p", "no:langsmith_plugin",
     "--maxfail=0", "--continue-on-collection-errors", "--tb=no", "--no-header", "-q",
 )  # fmt: skip
+
+
+Framework = Literal["pytest", "unittest"]
+PROBES: dict[Framework, str] = {"pytest": "pytest_probe.py", "unittest": "unittest_probe.py"}
+"""The script of `inside/` that runs each framework's tests and reports them."""
 
 
 def pytest_arguments(test_command: str) -> tuple[str, ...]:
@@ -50,13 +55,14 @@ def pytest_arguments(test_command: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PytestTarget:
-    """A tree whose tests run with the target's own pytest.
+    """A tree whose tests run inside the target's own Python.
 
     Attributes:
         tree: The private tree on the host (a copy of `repo`); the sandbox copies it for each process.
         repo: The path of the user's checkout, at which the copy appears where the sandbox can do so.
         arguments: Options of the user's test command.
         run_limit_s: The most that one process may take.
+        framework: What runs the tests there.
     """
 
     sandbox: Sandbox
@@ -66,6 +72,7 @@ class PytestTarget:
     arguments: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     run_limit_s: float = 3600.0
+    framework: Framework = "pytest"
 
     def command(self, script: str, request: TestRequest, hear: Callable[[bytes], float | None]) -> Command:
         """The command that starts a script of `inside/`, in the environment that a request needs."""
@@ -99,7 +106,7 @@ class PytestTarget:
             files = list(dict.fromkeys(test.split("::")[0] for test in request.tests))
         return {
             "nonce": nonce,
-            "arguments": [*self.arguments, *FIXED_ARGUMENTS],
+            "arguments": [*self.arguments, *(FIXED_ARGUMENTS if self.framework == "pytest" else ())],
             "files": files,
             "tests": None if request.tests is None else list(request.tests),
             "gate": request.gate,

@@ -111,4 +111,9 @@ class TestRunner(Protocol):
         SandboxUnavailableError: the sandbox broke.
     """
 
+    @property
+    def records_lines(self) -> bool:
+        """Whether a request with `coverage` gives executed lines."""
+        ...
+
     async def run(self, request: TestRequest) -> TestReport: ...

@@ -113,6 +113,10 @@ class WarmRunner:
     _preload: tuple[str, ...] = ()
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def records_lines(self) -> bool:
+        return True
+
     async def run(self, request: TestRequest) -> TestReport:
         """Run it in the fastest way that is valid for what it changes."""
         return await self._run(request, swap=not self.afresh_because)
@@ -172,7 +176,7 @@ class WarmRunner:
     def _after_death(self, result: CommandResult, listener: Listener, started: float) -> TestReport | None:
         """A fork that hung took the server with it, which is its verdict; any other death is a riddle."""
         wall_s = asyncio.get_running_loop().time() - started
-        if result.ended_by in ("deadline", "memory", "output"):
+        if result.ended_by in ("deadline", "memory", "disk", "output"):
             return listener.report(replace(result, wall_s=wall_s))
         self.cold_because = "the warm process ended by itself"
         return None

@@ -150,7 +150,7 @@ class Probe:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self.errors.append({"id": report.nodeid, "message": _cut(str(report.longrepr))})
+            self.errors.append({"id": report.nodeid, "message": cut(str(report.longrepr))})
 
     def pytest_collection_modifyitems(self, session: Any, config: Any, items: list[Any]) -> None:
         wanted = self._request["tests"]
@@ -180,7 +180,7 @@ class Probe:
         outcome = _outcome(report)
         if outcome and phases["outcome"] == "passed":
             phases["outcome"] = outcome
-            phases["message"] = _cut(_message(report))
+            phases["message"] = cut(_message(report))
             phases["frames"] = getattr(report, "treemend_frames", [])
 
     def pytest_runtest_logfinish(self, nodeid: str, location: object) -> None:
@@ -235,11 +235,11 @@ def _message(report: Any) -> str:
     return str(report.longrepr or "")
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     return text if len(text) <= MESSAGE_CHARS_MAX else text[:MESSAGE_CHARS_MAX] + "…"
 
 
-def _frames(excinfo: Any, lines: line_tracers.Lines) -> list[list[object]]:
+def frames_below(excinfo: Any, lines: line_tracers.Lines) -> list[list[object]]:
     """The frames below the root from the call inwards, [[path, line, function]]."""
     found: list[list[object]] = []
     traceback = excinfo.tb
@@ -269,7 +269,7 @@ def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
             _shorten(call.excinfo)
             outcome: Any = yield
             if call.excinfo is not None:
-                outcome.get_result().treemend_frames = _frames(call.excinfo, lines)
+                outcome.get_result().treemend_frames = frames_below(call.excinfo, lines)
 
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Iterator[None]:
