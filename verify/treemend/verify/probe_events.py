@@ -9,13 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 from treemend.store.records import Frame, TestOutcome
-from treemend.verify.runner import Lines, Returned, TestReport, TestRequest, TestResult
+from treemend.verify.runner import Lines, RecordedCall, Returned, TestReport, TestRequest, TestResult
 from treemend.verify.sandbox import CommandResult
 
 GRACE_S = 2.0
 BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
 RETURNED_MAX = 100
+CALLS_MAX = 400
 
 
 Event = dict[str, Any]
@@ -54,6 +55,7 @@ class Listener:
         self._collected: Event | None = None
         self._end: Event | None = None
         self._no_pytest: Event | None = None
+        self._calls: tuple[RecordedCall, ...] = ()
 
     def hear(self, chunk: bytes) -> float | None:
         deadline_s: float | None = None
@@ -92,6 +94,8 @@ class Listener:
             self._end = event
         elif kind == "no-pytest":
             self._no_pytest = event
+        elif kind == "calls":
+            self._calls = tuple(map(_call, event["calls"][:CALLS_MAX]))
         else:
             self._others(event)
         return BETWEEN_TESTS_LIMIT_S
@@ -118,6 +122,7 @@ class Listener:
             collection_errors=_errors(collected),
             import_lines=_lines((collected or {}).get("lines", {})),
             foreign_modules=tuple(map(str, (self._end or {}).get("foreign", ()))),
+            calls=self._calls,
             problem=self._problem(result),
             output=output[-OUTPUT_TAIL_CHARS:],
             wall_s=result.wall_s,
@@ -174,6 +179,11 @@ def _result(event: Event) -> TestResult:
 def _returned(raw: dict[str, Any]) -> Returned:
     scope = {str(expression): str(value) for expression, value in raw["scope"].items()}
     return Returned(str(raw["path"]), int(raw["line"]), str(raw["value"]), scope)
+
+
+def _call(raw: dict[str, Any]) -> RecordedCall:
+    path, name, module, arguments = (str(raw[key]) for key in ("path", "name", "module", "arguments"))
+    return RecordedCall(path, name, module, arguments, tuple(map(str, raw["tests"])))
 
 
 def _lines(raw: dict[str, Any]) -> Lines:

@@ -83,7 +83,7 @@ class PytestTarget:
         environment = {
             "PATH": f"{self.interpreter.path.parent}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
-            "TZ": "UTC",
+            "TZ": request.time_zone,
             "PYTHONHASHSEED": str(request.hash_seed),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -106,5 +106,6 @@ class PytestTarget:
             "limit_s": request.limit_s,
             "limits": limits,
             "coverage": request.coverage,
+            "recorded": [(function.path, function.name, function.line) for function in request.recorded],
             "origin": str(self.repo),
         }

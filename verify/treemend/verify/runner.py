@@ -13,6 +13,27 @@ Lines = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """A function or method of the tree: its file, dotted name in it, and first line, decorators included."""
+
+    path: str
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call of a recorded function. `arguments` is text that only the code under test's own interpreter may
+    read, inside a sandbox; `module` is the name that the function's file was imported by."""
+
+    path: str
+    name: str
+    module: str
+    arguments: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TestRequest:
     """Which tests to run, on which tree, for how long.
 
@@ -24,6 +45,8 @@ class TestRequest:
         limit_s: Time limit of a test; `limits_s` names exceptions.
         coverage: Whether executed lines are recorded for each test.
         hash_seed: PYTHONHASHSEED of the run.
+        time_zone: TZ of the run.
+        recorded: Functions of the tree whose calls are recorded (`calls` of the report).
         load_plugins: Whether the runner loads the plugins that are installed beside it.
     """
 
@@ -36,6 +59,8 @@ class TestRequest:
     limits_s: Mapping[str, float] = field(default_factory=dict)
     coverage: bool = False
     hash_seed: int = 0
+    time_zone: str = "UTC"
+    recorded: tuple[Function, ...] = ()
     load_plugins: bool = True
 
 
@@ -74,6 +99,7 @@ class TestReport:
         collection_errors: Message by the id of what could not be collected (mostly a test module).
         import_lines: Lines executed while collecting, that is on import (with coverage).
         foreign_modules: Modules that were imported from the user's checkout instead of the copy.
+        calls: Calls of the functions that the request wants recorded, each kind of arguments once.
         problem: Why the run as a whole gave nothing, where it did; for people.
         output: The end of what the test command printed.
     """
@@ -85,6 +111,7 @@ class TestReport:
     collection_errors: Mapping[str, str] = field(default_factory=dict)
     import_lines: Lines = field(default_factory=dict)
     foreign_modules: tuple[str, ...] = ()
+    calls: tuple[RecordedCall, ...] = ()
     problem: str = ""
     output: str = ""
     wall_s: float = 0.0

@@ -15,7 +15,8 @@ import signal
 import sys
 import time
 
-import line_tracers  # type: ignore[import-not-found] # beside this file, where it runs
+import call_recorder  # type: ignore[import-not-found] # beside this file, where it runs
+import line_tracers  # type: ignore[import-not-found]
 
 # `typing` is not imported: names in annotations are never evaluated.
 TYPE_CHECKING = False
@@ -129,6 +130,7 @@ class Probe:
         self._request = request
         self._reporter = reporter
         self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
+        self._recorder = call_recorder.make_recorder(request["recorded"], request["root"])
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
@@ -171,6 +173,7 @@ class Probe:
         self._tracer.returned()
         self._tracer.start()
         self._watch.start(nodeid)
+        self._recorder.begin(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         phases = self._phases
@@ -182,6 +185,7 @@ class Probe:
             phases["frames"] = getattr(report, "treemend_frames", [])
 
     def pytest_runtest_logfinish(self, nodeid: str, location: object) -> None:
+        self._recorder.end()
         self._watch.stop()
         phases = self._phases
         if self._watch.overran and phases["outcome"] != "passed":
@@ -191,6 +195,11 @@ class Probe:
         if returned:
             phases["returned"] = returned
         self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls recorded so far."""
+        recorded: list[dict[str, Any]] = self._recorder.take()
+        return recorded
 
     def finished(self, session: Any) -> None:
         """Stop the session when the request's gate says that the rest would tell nothing."""
@@ -301,7 +310,7 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    for name in ("line_tracers", "returned_values"):
+    for name in ("call_recorder", "line_tracers", "returned_values"):
         # The target may have a module of this name.
         sys.modules.pop(name)
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
@@ -322,6 +331,8 @@ def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     plugins = [probe, make_plugin(probe, line_tracers.Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
     foreign = imported_from(request["origin"], root)
+    if request["recorded"]:
+        reporter.send("calls", calls=probe.calls())
     reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)
 
 
