@@ -40,8 +40,9 @@ REPAIRS = {
         "roman.py": [
             (
                 "    raise NotImplementedError\n",
-                '    letters = [("M", 1000), ("CM", 900), ("D", 500), ("CD", 400), ("C", 100), ("XC", 90)]\n'
-                '    letters += [("L", 50), ("XL", 40), ("X", 10), ("IX", 9), ("V", 5), ("IV", 4), ("I", 1)]\n'
+                '    letters = [("M", 1000), ("CM", 900), ("D", 500), ("CD", 400), ("C", 100)]\n'
+                '    letters += [("XC", 90), ("L", 50), ("XL", 40), ("X", 10), ("IX", 9), ("V", 5)]\n'
+                '    letters += [("IV", 4), ("I", 1)]\n'
                 '    written = ""\n'
                 "    for letter, value in letters:\n"
                 "        written += letter * (number // value)\n"

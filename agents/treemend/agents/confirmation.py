@@ -21,6 +21,8 @@ from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.schedules import SCHEDULES
 
 ASKED_AGAIN_MAX = 20
+LATE_MAX = 5
+LONG_LIMIT_S = 30.0
 WHOLE_SUITE_S_MAX = 10.0
 NEAR_MAX = 400
 FIRST_ATTEMPT = 2
@@ -95,6 +97,7 @@ async def confirm(
             )
         name = f"confirmation-{trial.candidate}" + (f"-{number + 1}" if number else "")
         report = await context.once(name, trial.request(asked), doing, trial.runner)
+        report = await _with_more_time(context, trial, name, asked, report)
         if last:
             report, of_controls = divided(report, controls)
         _record(context, trial, name, FIRST_ATTEMPT + number, report)
@@ -110,6 +113,20 @@ async def confirm(
             kept = _nearest(targets, kept)
         request = replace(request, tests=(*targets, *kept))
     return Confirmation(result, number + 1, set_aside, of_controls)
+
+
+async def _with_more_time(
+    context: RunContext, trial: Trial, name: str, asked: TestRequest, report: TestReport
+) -> TestReport:
+    """The report, with the tests that ran past their limits run once more with long ones: a machine that is busy
+    must not decide. A limit that the user gave stands."""
+    late = tuple(test for test, result in report.results.items() if result.outcome is TestOutcome.TIMEOUT)
+    if not late or len(late) > LATE_MAX or context.task.test_timeout_s is not None:
+        return report
+    again = replace(asked, tests=late, limits_s=dict.fromkeys(late, LONG_LIMIT_S))
+    doing = "asking again what took too long"
+    second = await context.once(f"{name}-late", trial.request(again), doing, trial.runner)
+    return replace(report, results={**report.results, **second.results})
 
 
 def _limits_of_copies(limits_s: Mapping[str, float], controls: Controls) -> dict[str, float]:
@@ -137,7 +154,10 @@ async def _not_constant(
         return ()
     failed: set[str] = set()
     for number, schedule in enumerate(SCHEDULES, 1):
-        asked = schedule.applied(replace(request, tests=suspects))
+        limits = request.limits_s
+        if context.task.test_timeout_s is None:
+            limits = dict.fromkeys(suspects, LONG_LIMIT_S)
+        asked = schedule.applied(replace(request, tests=suspects, limits_s=limits))
         doing = "asking again what broke, without the patch"
         again = await context.once(f"{name}-base-{number}", asked, doing, trial.base)
         failed |= {test for test in suspects if not _passed(again, test)}

@@ -13,7 +13,16 @@ from treemend.agents.progress import Working
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext, executions_of
 from treemend.search.reward import reward
-from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, TestOutcome, Verdict
+from treemend.store.records import (
+    UNTOUCHED,
+    Candidate,
+    Edit,
+    FailureExplanation,
+    Place,
+    Spend,
+    TestOutcome,
+    Verdict,
+)
 from treemend.tools.edits import apply_edits
 from treemend.tools.module_digest import ModuleDigest
 from treemend.tools.patches import unified_diff
@@ -29,6 +38,8 @@ PATIENCE = 4.0
 """How many times its own limit a test gets in the verdict of record, which load must not decide; the limit
 that a user gave stands."""
 RECORDED_TESTS_MAX = 60
+EXPLAINED_PATIENCE = 10.0
+"""How many times its own limit a test gets while it is traced."""
 CLASSED_MAX = 30
 """Candidates whose behaviour is compared, the likeliest."""
 
@@ -136,6 +147,20 @@ class Evaluator:
         )
         baseline = replace(self._baseline, targets=self.targets)
         return await rule(self._context, self._trial(candidate), baseline, request, calls)
+
+    async def explain(self, candidate: Candidate) -> FailureExplanation | None:
+        """How the first target test that fails with a candidate comes to fail, from a run of it that is
+        traced; None where none fails. Costs one cold run, once."""
+        executions = self._context.store.executions(self._context.id, candidate.seq)
+        failed = {e.test for e in executions if e.outcome is not TestOutcome.PASSED}
+        test = next((test for test in self.targets if test in failed), None)
+        if test is None:
+            return None
+        request = replace(self._request(candidate, (), gate=None), tests=(test,), explained=True)
+        patient = {test: EXPLAINED_PATIENCE * self._limits_s[test]}
+        request = replace(request, limits_s=patient)
+        report = await self._context.once(f"explained-{candidate.seq}", request, "tracing a failure")
+        return report.results[test].explanation if test in report.results else None
 
     async def record_calls(self, candidates: Sequence[Candidate]) -> tuple[RecordedCall, ...]:
         """How the tests call, on the untouched tree, the functions that these candidates change."""

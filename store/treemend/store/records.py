@@ -277,6 +277,49 @@ class Judgement(Record):
     changed_calls: tuple[CallChange, ...] = ()
 
 
+class Comparison(Record):
+    """What a test compared, both sides as text; `operator` is that of the source or an assertion's name."""
+
+    operator: str
+    left: str
+    right: str
+
+
+class RaisedException(Record):
+    """An exception and the innermost line of the repository that raised it ("" and 0 where there is none).
+
+    `relation` says how the one before it in the chain came from it: "cause", "context", "" for the first.
+    """
+
+    relation: str
+    kind: str
+    message: str
+    path: str
+    line: int
+
+
+class ExecutedBlock(Record):
+    """A basic block that ran, lines `first` to `last`, and the local variables at its end, as text."""
+
+    path: str
+    function: str
+    first: int
+    last: int
+    locals: dict[str, str]
+
+
+class FailureExplanation(Record):
+    """How a test failed: what it compared, what was raised, and which blocks of the repository's code ran,
+    the first and the last of them in the order in which they ended; `left_out` is how many ran in between."""
+
+    test: str
+    comparison: Comparison | None
+    exceptions: tuple[RaisedException, ...]
+    first_blocks: tuple[ExecutedBlock, ...]
+    last_blocks: tuple[ExecutedBlock, ...]
+    left_out: int
+
+
 class Rollout(Record):
     """One round of the search: the leaf it evaluated, and the reward handed up the tree."""
 

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from treemend.store.records import Frame, TestOutcome
+from treemend.store.records import (
+    Comparison,
+    ExecutedBlock,
+    FailureExplanation,
+    Frame,
+    RaisedException,
+    TestOutcome,
+)
 from treemend.verify.runner import Lines, RecordedCall, Returned, TestReport, TestRequest, TestResult
 from treemend.verify.sandbox import CommandResult
 
@@ -173,6 +180,7 @@ def _result(event: Event) -> TestResult:
         frames=frames,
         lines=_lines(event["lines"]),
         returned=tuple(map(_returned, event.get("returned", ())[:RETURNED_MAX])),
+        explanation=None if "explained" not in event else _explanation(event),
     )
 
 
@@ -184,6 +192,19 @@ def _returned(raw: dict[str, Any]) -> Returned:
 def _call(raw: dict[str, Any]) -> RecordedCall:
     path, name, module, arguments = (str(raw[key]) for key in ("path", "name", "module", "arguments"))
     return RecordedCall(path, name, module, arguments, tuple(map(str, raw["tests"])))
+
+
+def _explanation(event: Event) -> FailureExplanation:
+    raw = event["explained"]
+    comparison = raw["comparison"]
+    return FailureExplanation(
+        test=str(event["test"]),
+        comparison=None if comparison is None else Comparison(**comparison),
+        exceptions=tuple(RaisedException(**error) for error in raw["exceptions"]),
+        first_blocks=tuple(ExecutedBlock(**block) for block in raw["first"]),
+        last_blocks=tuple(ExecutedBlock(**block) for block in raw["last"]),
+        left_out=int(raw["left_out"]),
+    )
 
 
 def _lines(raw: dict[str, Any]) -> Lines:

@@ -106,6 +106,7 @@ class PytestTarget:
             "limit_s": request.limit_s,
             "limits": limits,
             "coverage": request.coverage,
+            "explained": request.explained,
             "recorded": [(function.path, function.name, function.line) for function in request.recorded],
             "origin": str(self.repo),
         }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from treemend.store.records import Frame, TestOutcome
+from treemend.store.records import FailureExplanation, Frame, TestOutcome
 
 Lines = Mapping[str, tuple[int, ...]]
 """Executed lines by path relative to the tree, sorted."""
@@ -47,6 +47,7 @@ class TestRequest:
         hash_seed: PYTHONHASHSEED of the run.
         time_zone: TZ of the run.
         recorded: Functions of the tree whose calls are recorded (`calls` of the report).
+        explained: Whether failures are explained (`explanation` of a result), at several times the cost.
         load_plugins: Whether the runner loads the plugins that are installed beside it.
     """
 
@@ -61,6 +62,7 @@ class TestRequest:
     hash_seed: int = 0
     time_zone: str = "UTC"
     recorded: tuple[Function, ...] = ()
+    explained: bool = False
     load_plugins: bool = True
 
 
@@ -87,6 +89,7 @@ class TestResult:
     frames: tuple[Frame, ...] = ()
     lines: Lines = field(default_factory=dict)
     returned: tuple[Returned, ...] = ()
+    explanation: FailureExplanation | None = None
 
 
 @dataclass(frozen=True, slots=True)

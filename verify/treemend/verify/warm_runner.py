@@ -243,7 +243,13 @@ async def check_agreement(
 
 
 def _needs_own_process(request: TestRequest) -> bool:
-    own = request.coverage or request.recorded or request.hash_seed or request.time_zone != "UTC"
+    own = (
+        request.coverage
+        or request.recorded
+        or request.explained
+        or request.hash_seed
+        or request.time_zone != "UTC"
+    )
     return bool(own) or request.tests is None
 
 

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 OURS = (
-    *("call_recorder", "forks", "line_tracers", "made_inputs", "pytest_probe", "returned_values"),
+    *(
+        "call_recorder",
+        "failure_explainer",
+        "forks",
+        "line_tracers",
+        "made_inputs",
+        "pytest_probe",
+        "returned_values",
+    ),
     *("told_values", "tree_files"),
 )
 SHOWN_CHARS = 300

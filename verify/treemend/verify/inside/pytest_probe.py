@@ -16,6 +16,7 @@ import sys
 import time
 
 import call_recorder  # type: ignore[import-not-found] # beside this file, where it runs
+import failure_explainer  # type: ignore[import-not-found]
 import line_tracers  # type: ignore[import-not-found]
 
 # `typing` is not imported: names in annotations are never evaluated.
@@ -131,6 +132,9 @@ class Probe:
         self._reporter = reporter
         self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
         self._recorder = call_recorder.make_recorder(request["recorded"], request["root"])
+        self.explainer = failure_explainer.make_explainer(
+            request["explained"], request["root"], request["files"] or []
+        )
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
@@ -174,6 +178,10 @@ class Probe:
         self._tracer.start()
         self._watch.start(nodeid)
         self._recorder.begin(nodeid)
+        self.explainer.begin()
+
+    def pytest_assertrepr_compare(self, config: Any, op: str, left: object, right: object) -> None:
+        self.explainer.compare(op, left, right)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         phases = self._phases
@@ -185,9 +193,12 @@ class Probe:
             phases["frames"] = getattr(report, "treemend_frames", [])
 
     def pytest_runtest_logfinish(self, nodeid: str, location: object) -> None:
+        explained = self.explainer.end()
         self._recorder.end()
         self._watch.stop()
         phases = self._phases
+        if explained is not None:
+            phases["explained"] = explained
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
             self._watch.count_hang(nodeid)
@@ -270,6 +281,8 @@ def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
     class Hooks:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
+            if call.excinfo is not None:
+                probe.explainer.fail(call.excinfo.value)
             _shorten(call.excinfo)
             outcome: Any = yield
             if call.excinfo is not None:
@@ -310,7 +323,7 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    for name in ("call_recorder", "line_tracers", "returned_values"):
+    for name in ("call_recorder", "failure_explainer", "line_tracers", "returned_values"):
         # The target may have a module of this name.
         sys.modules.pop(name)
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
