@@ -118,7 +118,7 @@ async def confirm(
 async def _with_more_time(
     context: RunContext, trial: Trial, name: str, asked: TestRequest, report: TestReport
 ) -> TestReport:
-    """The report, with the tests that ran past their limits run once more with long ones: a machine that is busy
+    """The report, with tests that ran past their limits run once more with long ones: a busy machine
     must not decide. A limit that the user gave stands."""
     late = tuple(test for test, result in report.results.items() if result.outcome is TestOutcome.TIMEOUT)
     if not late or len(late) > LATE_MAX or context.task.test_timeout_s is not None:
