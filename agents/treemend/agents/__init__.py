@@ -11,7 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from treemend.agents.api import RepairResult, repair, repair_async
+    from treemend.agents.api import (
+        RepairResult,
+        Verification,
+        repair,
+        repair_async,
+        verify,
+        verify_async,
+    )
     from treemend.agents.code_search import open_index, search
     from treemend.agents.inspection import inspect
     from treemend.store.records import Budget, Outcome
@@ -21,24 +28,30 @@ __all__ = [
     "Budget",
     "Outcome",
     "RepairResult",
+    "Verification",
     "inspect",
     "open_index",
     "repair",
     "repair_async",
     "run_tool",
     "search",
+    "verify",
+    "verify_async",
 ]
 
 _HOMES = {
     "Budget": "treemend.store.records",
     "Outcome": "treemend.store.records",
     "RepairResult": "treemend.agents.api",
+    "Verification": "treemend.agents.api",
     "inspect": "treemend.agents.inspection",
     "open_index": "treemend.agents.code_search",
     "repair": "treemend.agents.api",
     "repair_async": "treemend.agents.api",
     "run_tool": "treemend.tools.repotools.registry",
     "search": "treemend.agents.code_search",
+    "verify": "treemend.agents.api",
+    "verify_async": "treemend.agents.api",
 }
 
 

@@ -116,6 +116,52 @@ def fix(
 
 
 @app.command()
+def verify(
+    patch: options.Patch,
+    repo: options.Repo = Path("."),
+    failing_test: options.FailingTest = None,
+    issue: options.IssueOption = "",
+    test_cmd: options.TestCmd = "",
+    python: options.Python = "",
+    commit: options.Commit = "",
+    test_timeout: options.TestTimeout = None,
+    sandbox: options.Sandbox = options.SandboxName.auto,
+    allow_test_edits: options.AllowTestEdits = False,
+    output: options.Output = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    store: options.Store = None,
+) -> None:
+    """Judge a patch that somebody else made, by the rules of treemend's own candidates.
+
+    Exit code 0: accepted; 3: somebody should look at it; 4: refused; 7: the tests can't tell. The verdict
+    goes to standard output.
+    """
+    from treemend.agents.intake import make_task
+    from treemend.agents.reading import read_issue, read_patch
+    from treemend.store.records import Budget
+
+    wanted = _wanted(json=json, output=output, quiet=quiet, verbose=verbose)
+    data = read_patch(patch)
+    task = make_task(
+        repo,
+        kind="verify",
+        issue=read_issue(issue),
+        failing_tests=failing_test or (),
+        test_command=test_cmd,
+        python=python,
+        commit=commit,
+        sandbox=sandbox.value,
+        test_timeout_s=test_timeout,
+        allow_test_edits=allow_test_edits,
+        budget=Budget(time_s=None),
+        command=("treemend", *sys.argv[1:]),
+    )
+    _start(task, store, wanted, data)
+
+
+@app.command()
 def resume(
     run: options.RunArgument,
     output: options.Output = None,
@@ -223,12 +269,12 @@ def _wanted(
     return _Wanted(json, output, apply, detail)
 
 
-def _start(task: Task, store: str | None, wanted: _Wanted) -> NoReturn:
+def _start(task: Task, store: str | None, wanted: _Wanted, patch: bytes = b"") -> NoReturn:
     from treemend.agents.wiring import new_run
     from treemend.store.database import open_store
 
     opened = open_store(store)
-    _carry_out(opened, new_run(opened, task), wanted)
+    _carry_out(opened, new_run(opened, task, patch), wanted)
 
 
 def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:

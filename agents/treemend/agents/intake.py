@@ -34,6 +34,8 @@ def make_task(
     budget: Budget | None = None,
     seed: int = 0,
     command: Sequence[str] = (),
+    kind: Literal["fix", "verify"] = "fix",
+    allow_test_edits: bool = False,
 ) -> Task:
     """Check what can be checked before anything runs, and put it into one task.
 
@@ -62,6 +64,8 @@ def make_task(
         seed=seed,
         budget=budget or Budget(),
         command=tuple(command),
+        kind=kind,
+        allow_test_edits=allow_test_edits,
     )
 
 

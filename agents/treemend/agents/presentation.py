@@ -14,6 +14,7 @@ from treemend.agents.doctor import Check, exit_code_of
 from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
+from treemend.agents.verdict_text import verdict_text
 from treemend.store.errors import UsageError
 from treemend.store.records import Outcome, Run
 
@@ -22,7 +23,7 @@ WIDTH_ELSEWHERE = 10_000
 
 
 def print_answer(result: RepairResult, *, as_json: bool) -> None:
-    """The diff alone (or the receipt as JSON) on stdout.
+    """The diff alone, or the verdict on one (or the receipt as JSON), on stdout.
 
     A reader that went away missed nothing: the answer is kept. Raises UsageError where it can't be
     written.
@@ -30,7 +31,9 @@ def print_answer(result: RepairResult, *, as_json: bool) -> None:
     try:
         if as_json:
             print(result.receipt.model_dump_json(indent=2), flush=True)
-        else:
+        elif result.receipt.kind == "verify":
+            print(plain(verdict_text(result.receipt)), flush=True)
+        elif result.outcome is Outcome.REPAIRED:
             print_patch(result.patch)
     except BrokenPipeError:
         _silence_stdout()
@@ -84,11 +87,17 @@ def print_summary(result: RepairResult, *, applied: bool) -> None:
 def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
     receipt = result.receipt
     counts = receipt.counts
-    work = (
-        f"{counted(counts.candidates_executed, 'candidate')}, {counted(counts.tests_run, 'test')}, "
-        f"{counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
-    )
-    if result.outcome is Outcome.REPAIRED:
+    work = f"{counted(counts.tests_run, 'test')}, {counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
+    if receipt.kind == "fix":
+        work = f"{counted(counts.candidates_executed, 'candidate')}, {work}"
+    if receipt.kind == "verify":
+        lines: list[tuple[str, str]] = []
+    elif result.outcome is Outcome.NEEDS_REVIEW:
+        lines = [
+            (f"A patch that needs a review: {one_line(result.reason)}.", "yellow bold"),
+            (f"It is kept: treemend show {result.run} --patch", ""),
+        ]
+    elif result.outcome is Outcome.REPAIRED:
         total, targets = receipt.regression_tests, len(receipt.targets)
         kept = f"{receipt.regression_passed} of {total} that passed before still do"
         lines = [

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from treemend.agents.repeat import fix_command
+from treemend.agents.judgements import judgement_of
+from treemend.agents.repeat import command_of
 from treemend.agents.run_context import RunContext
 from treemend.store.database import Store
 from treemend.store.records import (
     UNTOUCHED,
     Candidate,
     Execution,
+    Judgement,
     Outcome,
     RankedCandidate,
     Record,
@@ -81,6 +83,7 @@ class Receipt(Record):
     escaped as Python's "backslashreplace" does, and the exact bytes are the run's `patch`."""
 
     schema_version: Literal[1] = 1
+    kind: Literal["fix", "verify"] = "fix"
     run: str
     treemend: str
     outcome: Outcome
@@ -100,6 +103,7 @@ class Receipt(Record):
     notes: tuple[str, ...]
     sandbox: SandboxUsed
     shared_process: str = SHARED_PROCESS
+    judgement: Judgement | None = None
     counts: Counts
     strategy: str
     seed: int
@@ -121,17 +125,27 @@ def read_receipt(store: Store, run: Run) -> Receipt | None:
 
 
 def answer_of(store: Store, run: Run) -> Candidate | None:
-    """The candidate that a run answers with, None where it has no patch."""
-    ranked = [entry for entry in store.ranking(run.id) if entry.confirmed]
-    if not ranked:
+    """The candidate that a run answers with, None where it has no patch: the first that holds and that nobody
+    has to look at, else the first that holds."""
+    held = [entry.candidate for entry in store.ranking(run.id) if entry.confirmed]
+    if not held:
         return None
-    return next(c for c in store.candidates(run.id) if c.seq == ranked[0].candidate)
+    judged = {seq: judgement_of(store, run.id, seq) for seq in held}
+    clean = [seq for seq, judgement in judged.items() if judgement is None or not judgement.review]
+    return next(c for c in store.candidates(run.id) if c.seq == [*clean, *held][0])
+
+
+def _told_of(store: Store, run: Run) -> Candidate | None:
+    """The candidate that a receipt tells of: the answer, or the patch that was to be verified."""
+    if run.task.kind == "verify":
+        return next(iter(store.candidates(run.id)), None)
+    return answer_of(store, run)
 
 
 def build_receipt(
     store: Store, run: Run, outcome: Outcome, reason: str, sandbox: SandboxUsed, seconds: float
 ) -> Receipt:
-    answer = answer_of(store, run)
+    answer = _told_of(store, run)
     thoughts = {thought.seq: thought for thought in store.thoughts(run.id)}
     candidates = {candidate.seq: candidate for candidate in store.candidates(run.id)}
     cases = store.test_cases(run.id)
@@ -141,6 +155,7 @@ def build_receipt(
     tree = json.loads(store.get_blob(run.id, "tree") or b"{}")
     ranking = store.ranking(run.id)
     return Receipt(
+        kind=run.task.kind,
         run=run.id,
         treemend=run.treemend_version,
         outcome=outcome,
@@ -157,16 +172,26 @@ def build_receipt(
             *_changes(cases, TestRole.FLAKY, before, after),
             *_changes(cases, TestRole.FAILED_BEFORE, before, after),
         )[:TESTS_MAX],
-        ranking_note=NO_UNTRUSTED_TESTS if ranking else "",
+        ranking_note=_ranking_note(run, ranking),
         ranking=tuple(ranking),
         alternatives=_alternatives(ranking, answer, candidates, thoughts),
         notes=tuple(map(str, tree.get("notes", ()))),
         sandbox=sandbox,
+        judgement=judgement_of(store, run.id, answer.seq) if answer else None,
         counts=_counts(store, run, candidates, seconds),
         strategy=run.task.strategy,
         seed=run.task.seed,
-        command=fix_command(run.task),
+        command=command_of(run.task),
     )
+
+
+def _ranking_note(run: Run, ranking: list[RankedCandidate]) -> str:
+    if not ranking or run.task.kind == "verify":
+        return ""
+    groups = len({entry.group for entry in ranking})
+    if groups == 1:
+        return NO_UNTRUSTED_TESTS
+    return f"Groups differ in what they do with calls like those of the tests. {NO_UNTRUSTED_TESTS}"
 
 
 def patch_text(patch: bytes) -> str:

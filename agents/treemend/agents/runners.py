@@ -30,12 +30,14 @@ class Runners:
     Attributes:
         cold: Each request in a process of its own; its verdict is that of record.
         warm: Serves candidates in forks, None where there is nothing to fork.
+        target: The pytest that both serve, None where other tests run.
         command: What runs the tests, for people.
         because: Why this, where it was found and not given.
     """
 
     cold: TestRunner
     warm: WarmRunner | None
+    target: PytestTarget | None
     command: str
     because: str = ""
 
@@ -70,14 +72,14 @@ def make_runners(
         command = make_test_command(test_command, junit_reports, package_scripts(repo))
         toolchains = find_toolchains(repo, command.argv)
         other = CommandTarget(sandbox, command, toolchains, interpreter, tree, repo)
-        return Runners(CommandRunner(other, progress), None, command.text, because)
+        return Runners(CommandRunner(other, progress), None, None, command.text, because)
     target = PytestTarget(sandbox=sandbox, interpreter=interpreter, tree=tree, repo=repo)
     if framework == "unittest" or (not test_command and _only_unittest(interpreter, repo)):
         target = replace(target, framework="unittest", arguments=_unittest_arguments(test_command))
-        return Runners(PytestRunner(target, progress), None, "python -m unittest")
+        return Runners(PytestRunner(target, progress), None, None, "python -m unittest")
     target = replace(target, arguments=pytest_arguments(test_command))
     cold = PytestRunner(target, progress)
-    return Runners(cold, WarmRunner(target, cold), "pytest")
+    return Runners(cold, WarmRunner(target, cold), target, "pytest")
 
 
 def python_framework(test_command: str) -> str | None:
