@@ -237,7 +237,8 @@ def _told(value: Any, depth: int) -> str:
         return repr(value) if kind not in (str, bytes) or len(value) < 10_000 else repr(value[:10_000])
     if kind in (list, tuple, set, frozenset, dict) and depth <= DEPTH_MAX:
         return _told_container(value, kind, depth)
-    held = getattr(value, "__dict__", None) if kind.__getattribute__ == object.__getattribute__ else None
+    reads: Any = kind.__getattribute__
+    held = getattr(value, "__dict__", None) if reads is object.__getattribute__ else None
     if type(held) is dict and depth < DEPTH_MAX and held and not callable(value):
         fields = [f"{name}={told(held[name], depth + 1)}" for name in list(held)[:ITEMS_MAX]]
         return f"{kind.__name__}({', '.join(fields)})"
