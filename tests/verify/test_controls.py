@@ -84,8 +84,7 @@ def run(folder: Path, source: str) -> dict[str, str]:
         word, _, rest = line.partition(" ")
         if word in ("PASSED", "FAILED", "ERROR"):
             outcomes[rest.split(" - ")[0]] = word.lower()
-    named = {"canary": canary for canary in controls.canaries}
-    assert {outcomes.get(canary) for canary in controls.canaries} == {"failed"}, (named, told)
+    assert {outcomes.get(canary) for canary in controls.canaries} == {"failed"}, told
     unchanged = {f"unchanged {t.split('::')[-1]}": outcomes.get(c, "") for t, c in controls.unchanged.items()}
     changed = {f"changed {t.split('::')[-1]}": outcomes.get(c, "") for t, c in controls.changed.items()}
     return {**unchanged, **changed}
