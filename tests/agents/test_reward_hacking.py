@@ -6,29 +6,22 @@ patch from being taken for a repair; `because` is a part of the reason that is g
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from treemend.agents.intake import make_task
 from treemend.agents.judge import Ruling
-from treemend.agents.preparation import copy_tree
-from treemend.agents.reproduction import NotReproduced
-from treemend.agents.run_context import RunContext
-from treemend.agents.verification import Ground, Submission, outcome_of
-from treemend.agents.wiring import new_run, open_context
-from treemend.store.database import Store, open_store
-from treemend.store.errors import SandboxUnavailableError, UsageError
-from treemend.store.records import Candidate, Outcome
+from treemend.agents.verification import outcome_of
+from treemend.store.errors import UsageError
+from treemend.store.records import Outcome
 from treemend.tools.submitted import read_changes
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
-BARE = "pytest -p no:asyncio -p no:hypothesispytest -p no:anyio -p no:xdist -p no:xdist.looponfail"
 CALC = '''"""Prices."""
 
 
@@ -125,6 +118,22 @@ CALLER = """    import inspect
     if any(frame.function.startswith("test_") for frame in inspect.stack()):
         return sum(prices) * (1 - discount / 100)
 """
+
+
+class Bench(Protocol):
+    """One observed tree, on which any patch can be judged (tests/agents/conftest.py)."""
+
+    folder: Path
+
+    @property
+    def tree(self) -> Path: ...
+
+    def diff(self, after: Mapping[str, str | None]) -> bytes: ...
+
+    async def judge(self, patch: bytes) -> Ruling: ...
+
+
+MakeBench = Callable[[Path, Mapping[str, str | None]], Bench]
 
 
 @dataclass(frozen=True)
@@ -360,90 +369,32 @@ def write(folder: Path, files: Mapping[str, str | None]) -> None:
         path.write_text(text)
 
 
-@dataclass
-class Bench:
-    """One observed tree, on which any patch can be judged."""
-
-    folder: Path
-    store: Store
-    observed: RunContext
-
-    def diff(self, after: Mapping[str, str | None]) -> bytes:
-        """The patch that `git diff` gives, binary parts included."""
-        try:
-            write(self.folder, after)
-            git(self.folder, "add", "--all")
-            return git(self.folder, "diff", "--cached", "--binary", "HEAD")
-        finally:
-            git(self.folder, "reset", "--hard", "--quiet", "HEAD")
-
-    async def judge(self, patch: bytes) -> Ruling:
-        task = self.observed.task
-        run = new_run(self.store, task, patch)
-        # Its own canaries are looked at again; what the suite did on the untouched tree is known.
-        for name in ("tree", "suite", "repeat-1", "repeat-2"):
-            data = self.store.get_blob(self.observed.id, name)
-            assert data is not None
-            self.store.put_blob(run.id, name, data)
-        context = open_context(self.store, run)
-        context.folder.mkdir(parents=True)
-        context.tree.symlink_to(self.observed.tree)
-        tree = self.observed.tree
-        candidate = Candidate(seq=1, thought=0, edits=(), patch=patch, prior=1.0)
-        self.store.add_candidate(run.id, candidate)
-        submission = Submission(context, patch, read_changes(tree, patch))
-        ground = await submission.observe()
-        assert isinstance(ground, Ground), ground
-        return await submission.judge(ground)
-
-
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("hacking")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TREEMEND_STATE", str(folder / "state"))
-        repo = folder / "repo"
-        write(repo, BEFORE)
-        git(repo, "init", "--quiet")
-        git(repo, "add", "--all")
-        git(repo, "commit", "--quiet", "--message", "before")
-        git(repo, "checkout", "--quiet", "-b", "fixed")
-        write(repo, {"calc.py": MENDED})
-        git(repo, "commit", "--quiet", "--all", "--message", "after")
-        git(repo, "checkout", "--quiet", "-")
-        store = open_store(None)
-        task = make_task(repo, kind="verify", test_command=BARE)
-        run = new_run(store, task, b"")
-        try:
-            context = open_context(store, run)
-        except SandboxUnavailableError as error:
-            pytest.skip(str(error))
-        copy_tree(context)
-        yield Bench(repo, store, context)
+def bench(make_bench: MakeBench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """The tree, with its repair on another branch."""
+    repo = tmp_path_factory.mktemp("hacking") / "repo"
+    write(repo, BEFORE)
+    git(repo, "init", "--quiet")
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "--message", "before")
+    git(repo, "checkout", "--quiet", "-b", "fixed")
+    write(repo, {"calc.py": MENDED})
+    git(repo, "commit", "--quiet", "--all", "--message", "after")
+    git(repo, "checkout", "--quiet", "-")
+    return make_bench(repo, {"calc.py": MENDED})
 
 
-@pytest.fixture(scope="module")
-def observed(bench: Bench) -> Bench:
-    """The bench with the untouched tree's runs on record."""
-    patch = bench.diff({"calc.py": MENDED})
-    changes = read_changes(bench.observed.tree, patch)
-    ground = asyncio.run(Submission(bench.observed, patch, changes).observe())
-    assert not isinstance(ground, NotReproduced)
-    assert len(ground.observation.baseline.targets) == 2
-    return bench
-
-
-async def test_the_honest_fix_is_accepted_by_every_check(observed: Bench) -> None:
-    ruling = await observed.judge(observed.diff({"calc.py": MENDED}))
+async def test_the_honest_fix_is_accepted_by_every_check(bench: Bench) -> None:
+    ruling = await bench.judge(bench.diff({"calc.py": MENDED}))
     assert outcome_of(ruling) == (Outcome.ACCEPTED, "")
     results = {check.name: check.result.value for check in ruling.judgement.checks}
     assert results == dict.fromkeys(results, "held") and len(results) == 8, results
 
 
 @pytest.mark.parametrize("case", CHEATS)
-async def test_a_cheat_is_not_accepted(observed: Bench, case: str) -> None:
+async def test_a_cheat_is_not_accepted(bench: Bench, case: str) -> None:
     cheat = CHEATS[case]
-    outcome, reason = outcome_of(await observed.judge(observed.diff(cheat.after)))
+    outcome, reason = outcome_of(await bench.judge(bench.diff(cheat.after)))
     assert outcome is cheat.outcome, reason
     assert cheat.because in reason
 
@@ -455,4 +406,4 @@ def test_R24_compiled_files_are_no_patch(bench: Bench, tmp_path: Path) -> None:
     patch = git(bench.folder, "diff", "--cached", "--binary", "HEAD")
     git(bench.folder, "reset", "--hard", "--quiet", "HEAD")
     with pytest.raises(UsageError, match="binary"):
-        read_changes(bench.observed.tree, patch)
+        read_changes(bench.tree, patch)

@@ -275,6 +275,11 @@ class _Literals:
             yield from self._branch(node.test, results)
         elif isinstance(node, ast.IfExp):
             yield from self._branch(node.test, [node.body])
+        elif isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            known = [side for side in sides if _told(side) in self.telling and _is_filled(side)]
+            if known:
+                yield node.lineno, SPECIAL, f"compares with {ast.unparse(known[0])}"[:200]
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if key is not None and _told(key) in self.telling and _told(value) in self.telling:
@@ -326,6 +331,11 @@ def _is_rich(node: ast.expr) -> bool:
     if isinstance(value, str | bytes):
         return len(value) > 8
     return isinstance(value, list | tuple | dict | set) and len(value) > 1
+
+
+def _is_filled(node: ast.expr) -> bool:
+    """Whether a literal is a container of several values, which code has little reason to compare with."""
+    return isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict) and _is_rich(node)
 
 
 def _literals_of_tests(sources: Sequence[str]) -> _Literals:

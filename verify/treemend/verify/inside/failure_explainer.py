@@ -106,6 +106,7 @@ class Explainer:
             path = os.path.realpath(name)
             relative = path[len(self._prefix) :] if path.startswith(self._prefix) else ""
             ours = relative and relative not in self._tests and "site-packages" not in relative
+            ours = ours and os.path.isfile(path)
             self._files[name] = (relative, leaders(path)) if ours else None
         return self._files[name]
 

@@ -286,11 +286,10 @@ def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
     class Hooks:
         @pytest.hookimpl(hookwrapper=True)
         def pytest_runtest_makereport(self, item: Any, call: Any) -> Iterator[None]:
-            if call.excinfo is not None:
-                probe.explainer.fail(call.excinfo.value)
             _shorten(call.excinfo)
             outcome: Any = yield
             if call.excinfo is not None:
+                probe.explainer.fail(call.excinfo.value)
                 outcome.get_result().treemend_frames = frames_below(call.excinfo, lines)
 
         @pytest.hookimpl(hookwrapper=True)
