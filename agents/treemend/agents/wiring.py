@@ -127,7 +127,7 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
         run=run,
         folder=folder,
         sandbox=sandbox,
-        runner=runners.cold,
+        runner=runners.on(folder / "tree"),
         warm=runners.warm,
         listener=listener,
         spent_before_s=sum(spend.wall_s for spend in spent),
