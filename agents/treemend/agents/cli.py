@@ -213,6 +213,26 @@ def doctor(
 
 
 @app.command()
+def env(
+    repo: options.Repo = Path("."),
+    python: options.Python = "",
+    build: Annotated[
+        bool, typer.Option("--build", help="Build one from the declared dependencies, of wheels alone.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Show what the tests of a repository run with, and why; build an environment for them.
+
+    Nothing of the repository is executed. Only --build uses the network, in a sandbox of its own.
+    """
+    from treemend.agents import environment
+    from treemend.agents.presentation import print_environment
+
+    found = environment.build(repo, python) if build else environment.describe_environment(repo, python)
+    print_environment(found, as_json=json)
+
+
+@app.command()
 def runs(
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
     json: options.Json = False,

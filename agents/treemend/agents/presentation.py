@@ -11,6 +11,7 @@ from pathlib import Path
 
 from treemend.agents.api import RepairResult
 from treemend.agents.doctor import Check, exit_code_of
+from treemend.agents.environment import Environment, lines_of
 from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
@@ -70,6 +71,15 @@ def _diff_style(line: str) -> str:
     if line.startswith(("diff ", "--- ", "+++ ", "index ")):
         return "bold"
     return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+
+
+def print_environment(environment: Environment, *, as_json: bool) -> None:
+    """What the tests of a repository run with, on stdout."""
+    if as_json:
+        print(json.dumps(environment.as_json(), indent=2))
+        return
+    for line in lines_of(environment):
+        print(plain(line))
 
 
 def print_summary(result: RepairResult, *, applied: bool) -> None:

@@ -35,10 +35,10 @@ from treemend.agents.reproduction import (
 )
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GRAPH_VERSION, GraphState
+from treemend.agents.target_python import target_interpreter
 from treemend.search.budget import with_time_to_search
 from treemend.store.records import Outcome
 from treemend.verify.baseline import failing_tests
-from treemend.verify.interpreter import find_interpreter
 from treemend.verify.missing_modules import missing_module
 from treemend.verify.runner import TestReport
 from treemend.verify.selection import Selector
@@ -110,7 +110,7 @@ class Steps:
         task = self._context.task
         said = (*suite.collection_errors.values(), *([] if suite.results else [suite.output]))
         repo = Path(task.repo)
-        missing = missing_module(said, find_interpreter(task.python, repo), repo)
+        missing = missing_module(said, target_interpreter(task.python, repo), repo)
         reason = trouble.reason if missing is None else f"{trouble.reason}. {missing}"
         self._context.store.put_blob(self._context.id, "reason", reason.encode())
         return {"ended": NOT_REPRODUCED}

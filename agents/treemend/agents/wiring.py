@@ -17,7 +17,7 @@ from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
 from treemend.agents.progress import Listener, Noted, SuiteProgress, ignore
 from treemend.agents.run_context import RunContext
-from treemend.agents.runners import Runners, make_runners
+from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
@@ -117,19 +117,15 @@ def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunCont
     _sweep_folders(store)
     sandbox = find_sandbox(task.sandbox)
     folder = _folder(run)
-
-    def runners_on(tree: Path) -> Runners:
-        return make_runners(
-            sandbox,
-            Path(task.repo),
-            tree,
-            test_command=task.test_command,
-            junit_reports=task.junit_reports,
-            python=task.python,
-            progress=lambda done, total: listener(SuiteProgress(done, total)),
-        )
-
-    runners = runners_on(folder / "tree")
+    runners = make_runners(
+        sandbox,
+        Path(task.repo),
+        folder / "tree",
+        test_command=task.test_command,
+        junit_reports=task.junit_reports,
+        python=task.python,
+        progress=lambda done, total: listener(SuiteProgress(done, total)),
+    )
     if runners.because:
         listener(Noted(f"tests run with `{runners.command}`: {runners.because}"))
     spent = store.spend(run.id)
@@ -138,10 +134,10 @@ def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunCont
         run=run,
         folder=folder,
         sandbox=sandbox,
-        runner=runners.cold,
+        runner=runners.on(folder / "tree"),
         warm=runners.warm,
         target=runners.target,
-        runner_on=lambda tree: runners_on(tree).cold,
+        runner_on=runners.on,
         listener=listener,
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),
