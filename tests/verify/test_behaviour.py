@@ -171,8 +171,16 @@ def test_tests_are_called_as_plain_functions(seen: Seen) -> None:
     assert "tests/test_shop.py::test_others" not in seen.base.plain, "it needs a fixture"
     targets, passing = (f"{TOTAL}[prices0-7]",), ("tests/test_shop.py::test_cart",)
     assert called_plainly(seen.base, seen.candidates["mended"], targets, passing)
-    assert differs_without_runner(seen.base, seen.candidates["mended"], targets) == ()
-    assert differs_without_runner(seen.base, seen.base, targets) == (TOTAL,)
+    assert differs_without_runner(seen.base, seen.candidates["mended"], targets, passing) == ()
+    assert differs_without_runner(seen.base, seen.base, targets, (f"{TOTAL}[prices1-0]",)) == (TOTAL,)
+
+
+def test_parameters_that_neither_passed_nor_are_targets_may_go_on_failing() -> None:
+    raised = ("raises AssertionError: ", "raises OSError: ", "")
+    before, after = Behaviour(plain={"t.py::t": raised}), Behaviour(plain={"t.py::t": ("", *raised[1:])})
+    targets, passing = ("t.py::t[a]",), ("t.py::t[c]",)
+    assert differs_without_runner(before, after, targets, passing) == ()
+    assert differs_without_runner(before, after, (*targets, "t.py::t[b]"), passing) == ("t.py::t",)
 
 
 def load_inside(name: str) -> Any:

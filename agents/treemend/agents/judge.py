@@ -192,7 +192,7 @@ def _without_runner(baseline: Baseline, before: Behaviour, after: Behaviour) -> 
     if not called_plainly(before, after, baseline.targets, baseline.regression):
         detail = "no target test could be called as a plain function"
         return _check(name, CheckResult.NOT_COVERED, detail), []
-    differing = differs_without_runner(before, after, baseline.targets)
+    differing = differs_without_runner(before, after, baseline.targets, baseline.regression)
     if differing:
         reason = (
             f"{differing[0]} passes under its runner alone, and fails as before when called as a function"

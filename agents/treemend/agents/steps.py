@@ -176,6 +176,9 @@ class Steps:
             return Outcome.BUDGET_SPENT, why
         if store.ranking(run_id):
             why = "the whole suite or the judge refused every candidate that the nearer tests let through"
+            first = judgement_of(store, run_id, store.ranking(run_id)[0].candidate)
+            if first is not None and first.refused:
+                why += f": {first.refused[0]}"
         return Outcome.NOTHING_PLAUSIBLE, why
 
     async def _observation(self) -> Observation:

@@ -11,6 +11,7 @@ import ast
 import hashlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -190,18 +191,24 @@ def plain_files(tests: Sequence[str], secret: str) -> tuple[PlainFile, ...]:
     )
 
 
-def differs_without_runner(before: Behaviour, after: Behaviour, targets: Sequence[str]) -> tuple[str, ...]:
+def differs_without_runner(
+    before: Behaviour, after: Behaviour, targets: Sequence[str], passing: Sequence[str]
+) -> tuple[str, ...]:
     """Target tests, without their parameters, that do outside of a test runner what they did before the
-    patch: fail with the same exception. They are assumed to pass inside of one."""
-    tests = dict.fromkeys(test.split("[")[0] for test in targets)
+    patch: fail with the same exception. They are assumed to pass inside of one. Of a test with parameters,
+    as many sets may fail as are neither targets nor `passing`."""
+    targeted = dict.fromkeys(test.split("[")[0] for test in targets)
+    wanted = Counter(test.split("[")[0] for test in (*targets, *passing))
     return tuple(
         test
-        for test in tests
-        if any(
-            old and old == new
-            for old, new in zip(before.plain.get(test, ()), after.plain.get(test, ()), strict=False)
-        )
+        for test in targeted
+        if _same_failures(before, after, test) > max(0, len(before.plain.get(test, ())) - wanted[test])
     )
+
+
+def _same_failures(before: Behaviour, after: Behaviour, test: str) -> int:
+    pairs = zip(before.plain.get(test, ()), after.plain.get(test, ()), strict=False)
+    return sum(bool(old) and old == new for old, new in pairs)
 
 
 def called_plainly(
