@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from treemend.agents.judgements import judgement_of
@@ -49,14 +50,14 @@ class TestChange(Record):
 
 
 class Alternative(Record):
-    """Another plausible candidate, with the thought behind it."""
+    """Another plausible candidate: the thought behind it, and what the verdict of record holds against it."""
 
     candidate: int
     rank: int
     group: int
     thought: str
     patch: str
-    refused_by_suite: bool
+    refused: tuple[str, ...]
 
 
 class Counts(Record):
@@ -174,7 +175,7 @@ def build_receipt(
         )[:TESTS_MAX],
         ranking_note=_ranking_note(run, ranking),
         ranking=tuple(ranking),
-        alternatives=_alternatives(ranking, answer, candidates, thoughts),
+        alternatives=_alternatives(ranking, answer, candidates, thoughts, _refused(store, run, ranking)),
         notes=tuple(map(str, tree.get("notes", ()))),
         sandbox=sandbox,
         judgement=judgement_of(store, run.id, answer.seq) if answer else None,
@@ -235,11 +236,18 @@ def _seen(executions: dict[str, Execution], test: str) -> str:
     return executions[test].outcome.value if test in executions else "not run"
 
 
+def _refused(store: Store, run: Run, ranking: Sequence[RankedCandidate]) -> dict[int, tuple[str, ...]]:
+    """What the verdict of record holds against candidates, by candidate."""
+    judged = {entry.candidate: judgement_of(store, run.id, entry.candidate) for entry in ranking}
+    return {seq: judgement.refused for seq, judgement in judged.items() if judgement is not None}
+
+
 def _alternatives(
     ranking: list[RankedCandidate],
     answer: Candidate | None,
     candidates: dict[int, Candidate],
     thoughts: dict[int, Thought],
+    refused: Mapping[int, tuple[str, ...]],
 ) -> tuple[Alternative, ...]:
     others = [entry for entry in ranking if answer is None or entry.candidate != answer.seq]
     return tuple(
@@ -249,7 +257,7 @@ def _alternatives(
             group=entry.group,
             thought=_thought_text(candidates[entry.candidate], thoughts),
             patch=patch_text(candidates[entry.candidate].patch),
-            refused_by_suite=entry.confirmed is False,
+            refused=refused.get(entry.candidate, ()),
         )
         for entry in others[:ALTERNATIVES_MAX]
     )

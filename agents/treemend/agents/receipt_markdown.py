@@ -97,9 +97,10 @@ def _ranking(receipt: Receipt) -> str:
 
 
 def _alternative(alternative: Alternative) -> str:
-    refused = ", refused by the whole suite" if alternative.refused_by_suite else ""
+    refused = ", refused by the verdict of record" if alternative.refused else ""
     head = f"<details><summary>Rank {alternative.rank}{refused}</summary>"
-    body = f"{alternative.thought}\n\n{_fenced(alternative.patch, 'diff')}"
+    against = f"Refused: {'; '.join(alternative.refused)}.\n\n" if alternative.refused else ""
+    body = f"{alternative.thought}\n\n{against}{_fenced(alternative.patch, 'diff')}"
     return f"{head}\n\n{body}\n\n</details>"
 
 
