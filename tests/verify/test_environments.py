@@ -98,6 +98,7 @@ def test_what_is_installed_is_seen_without_running_it(repo: Path) -> None:
 
 # -- declarations ------------------------------------------------------------------------------
 
+EVIL = "http://evil"
 PYPROJECT = """
 [project]
 name = "x"
@@ -141,8 +142,8 @@ def test_dependencies_of_the_project_and_of_its_tests(repo: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["--index-url http://evil", "-i http://evil", "-e git+https://h/x", "-e .", "./local", "git+ssh://h/x",
-     "x @ file:///etc", "--extra-index-url=http://evil", "-c http://evil/c.txt", "$(touch /tmp/x)",
+    [f"--index-url {EVIL}", f"-i {EVIL}", "-e git+https://h/x", "-e .", "./local", "git+ssh://h/x",
+     "x @ file:///etc", f"--extra-index-url={EVIL}", f"-c {EVIL}/c.txt", "$(touch /tmp/x)",
      "a;b\x00c"],
 )  # fmt: skip
 def test_H30_nothing_but_names_of_the_index_is_taken(repo: Path, line: str) -> None:
