@@ -33,10 +33,13 @@ _NAMESPACES = (
 # gone before the command starts.
 _ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_DAC_READ_SEARCH")
 # What finding and trusting a host of the network takes.
-_NETWORK = tuple(
-    word
-    for path in ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs")
-    for word in ("--ro-bind-try", os.path.realpath(path), path)
+_NETWORK = (
+    *("--dir", "/etc/ssl", "--dir", "/etc/pki", "--dir", "/etc/pki/tls"),
+    *(
+        word
+        for path in ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs")
+        for word in ("--ro-bind-try", os.path.realpath(path), path)
+    ),
 )
 _USER_ID = 1000
 _UNPRIVILEGED_GAPS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import hashlib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -118,6 +119,7 @@ class _Reading:
             self._add("setup.cfg", _lines(config.get("options.extras_require", group, fallback="")))
 
     def requirements_file(self, path: Path) -> None:
+        path = Path(os.path.normpath(path))
         inside = path.resolve().is_relative_to(self._repo.resolve())
         if path in self._included or not inside or len(self._included) > _INCLUDES_MAX:
             return

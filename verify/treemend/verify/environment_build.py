@@ -235,5 +235,5 @@ def _last_line(text: str) -> str:
 
 
 def _error_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if "ERROR" in line]
+    lines = [line.strip() for line in text.splitlines() if "ERROR: " in line and "Exception:" not in line]
     return (lines[0] if lines else _last_line(text)).removeprefix("ERROR: ")[:300]
