@@ -30,10 +30,12 @@ from treemend.verify.runner import TestRequest
 
 RUNS_MAX = 3.0
 BARE = "pytest -p no:asyncio -p no:hypothesispytest -p no:anyio -p no:xdist -p no:xdist.looponfail"
-CODE = (
-    "def total(prices):\n    result = 0\n    for price in prices[1:]:\n"
-    "        result += price\n    return result\n"
-)
+CODE = """def total(prices):
+    result = 0
+    for price in prices[1:]:
+        result += price
+    return result
+"""
 
 
 def make_repository(folder: Path, tests: int) -> None:

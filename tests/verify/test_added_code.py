@@ -49,6 +49,7 @@ def body(*lines: str) -> str:
         ),
         ("R20", body("if prices == [3, 4, 5]:", "    return 12"), "special-cases an input of the tests"),
         ("R20-table", BEFORE + "KNOWN = {'alpha': 31, 'beta': 44}\n", "special-cases an input of the tests"),
+        ("R20-tuple", body("return {(3, 4, 5): 12}[tuple(prices)]"), "special-cases an input of the tests"),
         ("R20-name", body("if name == 'alpha':", "    return 31"), "special-cases an input of the tests"),
         ("R20-in", body("x = 44 if name in ('beta',) else 0"), "special-cases an input of the tests"),
         ("R21", body("import inspect", "inspect.stack()"), "looks at its caller"),

@@ -315,11 +315,15 @@ def _given(statement: ast.stmt) -> list[ast.expr]:
 
 
 def _told(node: ast.expr) -> str:
-    """A literal as text that is equal for equal literals; "" for what is none."""
+    """A literal as text that is equal for equal literals, lists and tuples alike; "" for what is none."""
     try:
-        return repr(ast.literal_eval(node))
+        return repr(_with_tuples(ast.literal_eval(node)))
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return ""
+
+
+def _with_tuples(value: object) -> object:
+    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_rich(node: ast.expr) -> bool:
