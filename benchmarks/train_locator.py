@@ -8,8 +8,9 @@ of the candidates (no text of any issue or tree). The second prints the figures 
 parameters fitted on all others, then fits on all and writes the parameters with the digest of FEATURES.
 
 The model is linear. Its loss is that of ListNet's top one (Cao et al., ICML 2007): the cross entropy
-between the softmax of the scores of an instance's candidates and the uniform distribution over its gold ones,
-less by the root of their number, plus a penalty L2 on standardized weights. It is convex: Newton's method.
+between the softmax of scores of an instance's candidates and the uniform distribution over its gold ones,
+divided by the root of their number, plus an L2 penalty on standardized weights. It is convex: Newton's
+method.
 """
 
 from __future__ import annotations
@@ -31,8 +32,18 @@ from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.evidence import FEATURES, gather_evidence
 from treemend.tools.localization.locate import cues_of
 
-_PENALTY = 3.0
-_ROUNDS = 12
+USED = (
+    "bm25 all", "bm25 title", "bm25 prose", "rank all", "rank title", "sum", "rank sum", "all in name",
+    "all in scope", "all in path", "title in name", "title in path", "title in body", "file bm25 all",
+    "file rank fused", "file fused", "class all", "module all", "rank in file", "rank in class",
+    "share of file best", "named", "class named", "class and name", "constructor of named", "subclass named",
+    "qualified", "module named", "path named", "frame", "innermost frame", "file of frame",
+    "no file of frame", "callee of best", "caller of best", "callee of named", "lines", "words", "dunder",
+    "constructor", "private", "same names", "functions in file", "aside", "test path", "package file",
+    "candidate place", "named as keyword",
+)  # fmt: skip
+_PENALTY = 10.0
+_ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
 
 
 def without_constructor(function: str) -> str:
@@ -91,25 +102,50 @@ def read_instances(path: Path, np: Any) -> list[Instance]:
 
 
 def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> tuple[Any, Any, Any]:
-    """Means and scales of the features, and their weights."""
+    """Means and scales of the features, and their weights; features that aren't USED have the weight 0."""
     usable = [one for one in data if one.is_gold.any()]
     stacked = np.vstack([one.vectors for one in usable])
     means, scales = stacked.mean(axis=0), stacked.std(axis=0) + 1e-6
-    weights = np.zeros(stacked.shape[1])
+    used = [FEATURES.index(name) for name in USED]
+    parts = [
+        (((one.vectors - means) / scales)[:, used], one.is_gold / one.is_gold.sum(), len(one.gold) ** -0.5)
+        for one in usable
+    ]
+    weights = np.zeros(len(used))
+    loss, gradient, curvature = _loss(parts, weights, penalty, np)
     for _ in range(_ROUNDS):
-        gradient = penalty * weights
-        curvature = penalty * np.eye(len(weights))
-        for one in usable:
-            x = (one.vectors - means) / scales
-            scores = x @ weights
-            share = np.exp(scores - scores.max())
-            share /= share.sum()
-            importance = len(one.gold) ** -0.5
-            expected = share @ x
-            gradient = gradient + importance * (expected - one.is_gold @ x / one.is_gold.sum())
-            curvature = curvature + importance * ((x.T * share) @ x - np.outer(expected, expected))
-        weights = weights - np.linalg.solve(curvature, gradient)
-    return means, scales, weights
+        step = np.linalg.solve(curvature, gradient)
+        length = 1.0
+        while length > _SHORTEST and _loss(parts, weights - length * step, penalty, np)[0] > loss:
+            length /= 2
+        weights = weights - length * step
+        before = loss
+        loss, gradient, curvature = _loss(parts, weights, penalty, np)
+        if before - loss < _CLOSE:
+            break
+    every = np.zeros(len(FEATURES))
+    every[used] = weights
+    return means, scales, every
+
+
+def _loss(
+    parts: Sequence[tuple[Any, Any, float]], weights: Any, penalty: float, np: Any
+) -> tuple[float, Any, Any]:
+    """The loss with its gradient and its second derivative."""
+    loss = 0.5 * penalty * float(weights @ weights)
+    gradient = penalty * weights
+    curvature = penalty * np.eye(len(weights))
+    for x, wanted, importance in parts:
+        scores = x @ weights
+        top = scores.max()
+        share = np.exp(scores - top)
+        total = share.sum()
+        share = share / total
+        expected = share @ x
+        loss += importance * float(top + np.log(total) - wanted @ scores)
+        gradient = gradient + importance * (expected - wanted @ x)
+        curvature = curvature + importance * ((x.T * share) @ x - np.outer(expected, expected))
+    return loss, gradient, curvature
 
 
 def accuracies(one: Instance, scores: Any, np: Any) -> list[float]:
