@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         verify,
         verify_async,
     )
-    from treemend.agents.code_search import open_index, search
+    from treemend.agents.code_search import locate, open_index, search
     from treemend.agents.inspection import inspect
     from treemend.store.records import Budget, Outcome
     from treemend.tools.repotools.registry import run_tool
@@ -30,6 +30,7 @@ __all__ = [
     "RepairResult",
     "Verification",
     "inspect",
+    "locate",
     "open_index",
     "repair",
     "repair_async",
@@ -45,6 +46,7 @@ _HOMES = {
     "RepairResult": "treemend.agents.api",
     "Verification": "treemend.agents.api",
     "inspect": "treemend.agents.inspection",
+    "locate": "treemend.agents.code_search",
     "open_index": "treemend.agents.code_search",
     "repair": "treemend.agents.api",
     "repair_async": "treemend.agents.api",

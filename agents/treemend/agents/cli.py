@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from treemend.agents import code_search_cli, options
+from treemend.agents import code_search_cli, locate_command, options
 from treemend.agents.sandbox_command import sandbox_command
 from treemend.store.errors import TreemendError
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 code_search_cli.register(app)
+locate_command.register(app)
 
 
 app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)
