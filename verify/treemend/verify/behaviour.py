@@ -214,10 +214,11 @@ def _same_failures(before: Behaviour, after: Behaviour, test: str) -> int:
 def called_plainly(
     before: Behaviour, after: Behaviour, targets: Sequence[str], passing: Sequence[str]
 ) -> bool:
-    """Whether calling tests as functions shows anything here: some target fails so before the patch, and no
-    test that passes under its runner fails so."""
+    """Whether calling tests as functions shows anything here: some target fails so before the patch; tests
+    that pass under their runner were called, and none fails so, for want of what a runner sets up."""
     plain_targets = {test.split("[")[0] for test in targets}
-    steady = {test.split("[")[0] for test in passing} - plain_targets
-    return any(any(before.plain.get(test, ())) for test in plain_targets & set(after.plain)) and not any(
-        any(before.plain.get(test, ())) for test in steady
+    steady = {test.split("[")[0] for test in passing} & set(before.plain)
+    fails = {test for test, raised in before.plain.items() if any(raised)}
+    return (
+        bool(fails & plain_targets & set(after.plain)) and bool(steady) and not fails & steady - plain_targets
     )
