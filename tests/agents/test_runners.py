@@ -46,7 +46,14 @@ def test_a_unittest_suite_is_repaired(treemend: Treemend, tmp_path: Path) -> Non
         "    def test_more(self): self.assertEqual(add(4, 3), 7)\n"
         "    def test_zero(self): self.assertEqual(add(0, 0), 0)\n"
     )
-    command = ("--test-cmd", "python -m unittest", "--failing-test", "test_add", "--after", "0")
+    command = (
+        "--test-cmd",
+        "python -m unittest",
+        "--failing-test",
+        "test_calc.Case.test_add",
+        "--after",
+        "0",
+    )
     result = treemend("fix", "--repo", str(tmp_path), *command)
     assert result.returncode == 0, result.stderr.decode()
     assert result.stdout.startswith(b"diff --git a/calc.py")

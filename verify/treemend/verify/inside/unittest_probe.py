@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     Error = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
+BESIDE = (
+    "argument_types",
+    "call_recorder",
+    "failure_explainer",
+    "line_tracers",
+    "pytest_probe",
+    "returned_values",
+)
+
+
 class Raised:
     """An exception as `pytest_probe.frames_below` takes it."""
 
@@ -56,7 +66,8 @@ class Result(unittest.TestResult):
         self._reporter.send("start", test=test.id())
         self.tracer.take()
         self.tracer.returned()
-        self.tracer.start()
+        self.tracer.arguments()
+        self.tracer.start(exact=test.id() in self._request["exact"])
         self._started = time.perf_counter()
         self._watch.start(test.id())
 
@@ -70,6 +81,9 @@ class Result(unittest.TestResult):
         returned = self.tracer.returned() if self._outcome["outcome"] == "failed" else []
         if returned:
             self._outcome["returned"] = returned
+        arguments = self.tracer.arguments()
+        if arguments:
+            self._outcome["arguments"] = arguments
         self.report(test.id(), duration, self._outcome, self.tracer.take())
         self._finished()
 
@@ -137,7 +151,7 @@ class Runner:
         self._request = request
         self._reporter = reporter
         self._result = Result(request, reporter)
-        self._result.tracer.start()
+        self._result.tracer.start(exact=True)
 
     def run(self, suite: Any) -> Any:
         result = self._result
@@ -195,9 +209,9 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m unittest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    for name in ("line_tracers", "returned_values", "pytest_probe"):
+    for name in BESIDE:
         # The target may have a module of this name.
-        sys.modules.pop(name)
+        sys.modules.pop(name, None)
     root = request["root"] = os.getcwd()
     reporter = pytest_probe.Reporter(pytest_probe.report_fd(), request["nonce"])
     started = time.perf_counter()
