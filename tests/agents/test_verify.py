@@ -188,10 +188,10 @@ WRONG: dict[str, tuple[str, str, tuple[tuple[str, str], ...], Outcome]] = {
         (("first <= day < last", "first < day <= last"),),
         Outcome.REFUSED,
     ),
-    "one day more in the sum": (
+    "all of the month": (
         "two-files",
         "ledger/report.py",
-        (("first, last))", "first, (*last[:2], last[2] + 1)))"),),
+        (("first, last))", "first, (last[0], last[1] + 1, 1)))"),),
         Outcome.REFUSED,
     ),
     "orders are counted, not pieces": (

@@ -197,3 +197,9 @@ def test_P26_ten_thousand_hunks_take_little_time(tree: Path) -> None:
     after = before.replace(b"7\n", b"seven\n")
     (tree / "a.py").write_bytes(before)
     assert changed(tree, unified_diff("a.py", before, after)) == after
+
+
+def test_P23_a_hunk_that_differs_in_white_space_alone_is_refused_with_what_is_there(tree: Path) -> None:
+    (tree / "a.py").write_bytes(b"if x:\n    y = 1\n")
+    with pytest.raises(UsageError, match=r"line 2 is '    y = 1', and the patch expects '  y = 1'"):
+        read_changes(tree, hunk(1, " if x:", "-  y = 1", "+  y = 2"))

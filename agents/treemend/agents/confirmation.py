@@ -79,12 +79,12 @@ async def confirm(
     `request` gives limits and the like. A long suite runs whole once, and what is nearest to the targets
     then.
     """
-    doing = f"confirming #{trial.candidate} in cold runs"
     set_aside: tuple[str, ...] = ()
     kept = tuple(regression)
     of_controls: TestReport | None = None
     request = replace(request, tests=(*targets, *kept), gate=None)
     for number in range(len(SCHEDULES)):
+        doing = f"confirming #{trial.candidate} in a cold run, {number + 1} of {len(SCHEDULES)}"
         asked = request if number == 0 else SCHEDULES[number - 1].applied(request)
         last = number == len(SCHEDULES) - 1
         if last:

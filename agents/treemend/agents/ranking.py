@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.judgements import keep_judgement
-from treemend.agents.progress import Working
 from treemend.agents.run_context import RunContext
 from treemend.store.records import Candidate, RankedCandidate
 from treemend.tools.patches import edit_lines
@@ -41,7 +40,6 @@ async def decide(
     refused_groups: set[int] = set()
     for index in _order_of_trial(ranked, refused_groups, told_apart=bool(classes)):
         entry = ranked[index]
-        context.listener(Working(f"confirming #{entry.candidate} in cold runs of the whole suite"))
         ruling = await evaluator.confirm(by_seq[entry.candidate], calls)
         ranked[index] = entry.model_copy(update={"confirmed": ruling.holds})
         context.store.set_ranking(context.id, ranked)
