@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from treemend.agents.api import RepairResult
 from treemend.agents.doctor import Check, exit_code_of
@@ -15,7 +16,10 @@ from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
 from treemend.store.errors import UsageError
-from treemend.store.records import Outcome, Run
+from treemend.store.records import Budget, Outcome, Run
+
+if TYPE_CHECKING:
+    from treemend.agents.model_policy.cost import RoleCost
 
 WIDTH_ELSEWHERE = 10_000
 """Columns where nobody looks at them: nothing is folded."""
@@ -89,12 +93,12 @@ def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
         f"{counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
     )
     if result.outcome is Outcome.REPAIRED:
-        total, targets = receipt.regression_tests, len(receipt.targets)
+        total = receipt.regression_tests
         kept = f"{receipt.regression_passed} of {total} that passed before still do"
         lines = [
             (f"Repaired. {one_line(receipt.thought)}", "green bold"),
             (
-                f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now; "
+                f"{_mended(receipt)}; "
                 f"{kept if total else 'none passed before'}, in a cold run of the whole suite.",
                 "",
             ),
@@ -104,6 +108,14 @@ def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
     lines += [(f"Set aside ({c.role.value}): {one_line(c.test)}", "yellow") for c in receipt.set_aside[:3]]
     lines += [(work, "dim"), (f"The evidence: treemend show {result.run}", "dim")]
     return lines
+
+
+def _mended(receipt: Receipt) -> str:
+    targets, reproducers = len(receipt.targets), receipt.reproducers
+    if targets or not reproducers:
+        return f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now"
+    passing = sum(change.after == "passed" for change in reproducers)
+    return f"{passing} of {counted(len(reproducers), 'test')} that the model wrote of the issue pass now"
 
 
 def print_receipt(receipt: Receipt, *, as_json: bool) -> None:
@@ -150,6 +162,21 @@ def _run_row(run: Run) -> dict[str, str]:
         "repository": run.task.repo,
         "reason": run.reason,
     }
+
+
+def print_cost(costs: Sequence[RoleCost], budget: Budget) -> None:
+    """What models may cost at most, a line each; what a budget allows, where there is one."""
+    for cost in costs:
+        usd = "cost unknown" if cost.usd is None else f"${cost.usd:.2f}"
+        calls = counted(cost.calls, "call")
+        print(f"{cost.role:5} {one_line(cost.model)}: at most {calls}, {cost.tokens:,} tokens, {usd}")
+    known = [cost.usd for cost in costs if cost.usd is not None]
+    total = f"${sum(known):.2f}" if len(known) == len(costs) else "cost unknown"
+    print(f"in all: at most {sum(cost.tokens for cost in costs):,} tokens, {total}")
+    if budget.usd is not None or budget.tokens is not None:
+        limits = [f"${budget.usd:g}"] if budget.usd is not None else []
+        limits += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
+        print(f"and no more than the budget: {', '.join(limits)}")
 
 
 def make_output(folder: Path) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
+from treemend.agents.plain_text import counted
 from treemend.agents.progress import Working
+from treemend.agents.reproduction import Reproducer
 from treemend.agents.run_context import RunContext
-from treemend.store.records import Candidate, RankedCandidate
+from treemend.store.records import Candidate, RankedCandidate, TestOutcome
 from treemend.tools.patches import edit_lines
 from treemend.verify.selection import EditLine, PassMatrix, RankInput, Selector, rank
 
@@ -18,15 +20,20 @@ REMOVAL = 0.05
 
 
 async def decide(
-    context: RunContext, exploration: Exploration, evaluator: Evaluator, selector: Selector
+    context: RunContext,
+    exploration: Exploration,
+    evaluator: Evaluator,
+    selector: Selector,
+    tests: Sequence[Reproducer] = (),
 ) -> RankedCandidate | None:
     """Rank the plausible candidates and confirm the best cold; the first that holds is the answer.
 
     A candidate that the whole suite refuses stays in the ranking, marked; after five of them the run
-    has no answer.
+    has no answer. `tests` are what a model wrote: columns of the matrix, and no more than that.
     """
     candidates = exploration.plausible()
-    ranked = list(rank([_input(c) for c in candidates], _no_untrusted_tests(candidates), selector))
+    matrix = await _matrix(context, evaluator, candidates, tests)
+    ranked = list(rank([_input(c) for c in candidates], matrix, selector))
     context.store.set_ranking(context.id, ranked)
     by_seq = {candidate.seq: candidate for candidate in candidates}
     for index, entry in enumerate(ranked[:CONFIRMATIONS_MAX]):
@@ -50,6 +57,18 @@ def only_removes(lines: Sequence[EditLine]) -> bool:
     return all(sign == "-" or text.strip() in ("", "pass") for _, sign, text in lines)
 
 
-def _no_untrusted_tests(candidates: list[Candidate]) -> PassMatrix:
-    """The matrix with no columns: nobody writes reproducers or further tests yet."""
-    return PassMatrix(rows=tuple(() for _ in candidates))
+async def _matrix(
+    context: RunContext, evaluator: Evaluator, candidates: Sequence[Candidate], tests: Sequence[Reproducer]
+) -> PassMatrix:
+    """Which candidate passes which untrusted test; each runs against each, whatever it was written for."""
+    for number, candidate in enumerate(candidates if tests else (), 1):
+        context.listener(
+            Working(f"{counted(len(tests), 'test')} of the model's, {number} of {len(candidates)}")
+        )
+        await evaluator.record_untrusted(candidate, tests)
+    outcomes = {
+        (one.candidate, one.test): one.outcome is TestOutcome.PASSED
+        for one in (context.store.executions(context.id) if tests else ())
+    }
+    rows = [tuple(outcomes.get((c.seq, test.id), False) for test in tests) for c in candidates]
+    return PassMatrix(rows=tuple(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -20,7 +20,8 @@ SHOWN_CHARS = 600
 
 
 class ScriptedProvider:
-    """A provider on loopback, listening from its entry to its exit.
+    """A provider on loopback, listening from its entry to its exit. `on_request` is told of each request
+    before it is answered, in the thread that answers it.
 
     Attributes:
         base_url: What a client takes as the API's address.
@@ -30,7 +31,13 @@ class ScriptedProvider:
         UsageError: a rule names a fault that there is not, or the port is taken.
     """
 
-    def __init__(self, rules: Sequence[Rule], *, port: int = 0) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        port: int = 0,
+        on_request: Callable[[Request], None] | None = None,
+    ) -> None:
         for rule in rules:
             if rule.fault and rule.fault not in FAULTS:
                 raise UsageError(
@@ -38,6 +45,7 @@ class ScriptedProvider:
                 )
         self.requests: list[Request] = []
         self._script = Script(rules)
+        self._on_request = on_request
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         try:
@@ -74,6 +82,8 @@ class ScriptedProvider:
         with self._lock:
             request = Request(len(self.requests) + 1, path, body, has_key)
             self.requests.append(request)
+        if self._on_request is not None:
+            self._on_request(request)
         return request
 
     def choose(self, request: Request) -> tuple[Rule, int] | None:
