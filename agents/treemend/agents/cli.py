@@ -129,6 +129,40 @@ def fix(
     _start(task, store, wanted)
 
 
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in words, or - for standard input.")],
+    repo: options.Repo = Path("."),
+    model: options.Model = None,
+    api_base: options.ApiBase = "",
+    budget_usd: options.BudgetUsd = None,
+    budget_tokens: options.BudgetTokens = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    json: options.Json = False,
+) -> None:
+    """Let a model answer a question about the repository; every place that it cites is looked up."""
+    import asyncio
+
+    from treemend.agents.model.settings import check_prices, parse_models
+    from treemend.agents.model_policy.asking import answer_question
+    from treemend.agents.presentation import print_answered
+    from treemend.agents.reading import read_issue
+    from treemend.store.errors import UsageError
+    from treemend.store.records import Budget
+
+    models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
+    if models is None:
+        raise UsageError(
+            "A question needs a model.", mend="Name one with --model; `treemend search` needs none."
+        )
+    budget = Budget(usd=budget_usd, tokens=budget_tokens)
+    check_prices(models, budget)
+    answered = asyncio.run(answer_question(read_issue(question), repo, models, budget))
+    print_answered(answered, as_json=json)
+    raise typer.Exit(0 if answered.citations else code_search_cli.NOTHING_FOUND)
+
+
 def _tell_cost(task: Task) -> NoReturn:
     """Print what models may cost at most, and end."""
     from treemend.agents.model_policy.cost import most_by_role

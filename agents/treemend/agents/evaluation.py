@@ -17,7 +17,7 @@ from treemend.tools.patches import unified_diff
 from treemend.tools.source import NotEditable, SourceFile
 from treemend.verify.baseline import limits_by_test
 from treemend.verify.judgement import Tally, covering, tally
-from treemend.verify.runner import TestReport, TestRequest
+from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.spectra import Line
 
 UNTRUSTED_LIMIT_S = 5.0
@@ -114,7 +114,7 @@ class Evaluator:
         if not self._context.runner.records_lines:
             regression = self._baseline.regression
         request = self._request(candidate, regression, gate=len(self.targets) or None)
-        report = await self._context.run_tests(request, self._context.warm)
+        report = await self._run(request, self._context.warm)
         result = tally(report, self.targets, regression)
         if self._reproducers:
             reproduced = await self.run_untrusted(candidate, self._reproducers)
@@ -136,6 +136,12 @@ class Evaluator:
             _spend("candidate", candidate.seq, report),
         )
         return verdict, after if told else None
+
+    async def _run(self, request: TestRequest, runner: TestRunner | None = None) -> TestReport:
+        """Run tests; where a change reaches none, there is nothing to run."""
+        if not request.tests:
+            return TestReport(results={}, collected=())
+        return await self._context.run_tests(request, runner)
 
     @property
     def _wanted(self) -> tuple[str, ...]:
@@ -179,7 +185,7 @@ class Evaluator:
             request = self._request(candidate, self._baseline.regression, gate=None)
             patience = PATIENCE if self._context.task.test_timeout_s is None else 1.0
             patient = {test: patience * limit_s for test, limit_s in self._limits_s.items()}
-            report = await self._context.run_tests(replace(request, limits_s=patient))
+            report = await self._run(replace(request, limits_s=patient))
             store.put_blob(run_id, name, REPORT.dump_json(report))
         else:
             report = REPORT.validate_json(recorded)

@@ -202,7 +202,7 @@ class Exploration:
         if candidate.seq in self._verdicts:
             return
         if candidate.duplicate_of is None:
-            path = self._path(candidate.thought)
+            path = self._path_of(candidate)
             self._context.listener(CandidateStarted(candidate.seq, path, self._context.tests_run))
             places = [thought.place for thought in path if thought.place]
             verdict, feedback = await self._evaluator.evaluate(candidate, places, self._before(candidate))
@@ -268,7 +268,7 @@ class Exploration:
 
     def _tried(self, candidate: Candidate, verdict: Verdict) -> CandidateTried:
         return CandidateTried(
-            path=self._path(candidate.thought),
+            path=self._path_of(candidate),
             verdict=verdict,
             executed=self._executed,
             thoughts=len(self._thoughts),
@@ -284,6 +284,12 @@ class Exploration:
 
     def _path(self, thought: int) -> tuple[Thought, ...]:
         return tuple(self._thoughts[seq] for seq in path(self._tree, thought)[1:])
+
+    def _path_of(self, candidate: Candidate) -> tuple[Thought, ...]:
+        """The thoughts behind a candidate, the last one as it was rethought."""
+        *above, last = self._path(candidate.thought)
+        text = candidate.rethought or last.text
+        return (*above, last.model_copy(update={"text": text}))
 
     def _path_prior(self, thought: Thought) -> float:
         prior = 1.0

@@ -19,6 +19,7 @@ from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Outcome, Run
 
 if TYPE_CHECKING:
+    from treemend.agents.model_policy.asking import Answered
     from treemend.agents.model_policy.cost import RoleCost
 
 WIDTH_ELSEWHERE = 10_000
@@ -162,6 +163,22 @@ def _run_row(run: Run) -> dict[str, str]:
         "repository": run.task.repo,
         "reason": run.reason,
     }
+
+
+def print_answered(answered: Answered, *, as_json: bool) -> None:
+    """An answer and the places that it rests on; what was left out and what it cost on stderr."""
+    if as_json:
+        print(json.dumps(asdict(answered), indent=2))
+        return
+    print(plain(answered.answer))
+    for place in answered.citations:
+        print(f"  {one_line(place.path)}:{place.line}  {one_line(place.text)}")
+    if answered.dropped:
+        left_out = counted(answered.dropped, "citation")
+        print(f"{left_out} left out: there is no such place.", file=sys.stderr)
+    if not answered.citations:
+        print("The answer cites no place of the repository.", file=sys.stderr)
+    print(answered.spent, file=sys.stderr)
 
 
 def print_cost(costs: Sequence[RoleCost], budget: Budget) -> None:

@@ -130,7 +130,8 @@ class Steps:
         self._context.listener(PhaseStarted("reproduce"))
         observation = await self._observation()
         trouble = confirm_symptom(self._context, observation)
-        if trouble is not None and self._thinker is not None and _is_open(observation):
+        told = bool(self._context.task.symptom.issue.strip())
+        if trouble is not None and self._thinker is not None and told and _is_open(observation):
             thinker = self._thinker
             return await self._within_budget(lambda: self._reproduce_issue(thinker, observation))
         count = len(observation.baseline.targets)

@@ -70,7 +70,7 @@ def test_what_is_least_worth_goes_first() -> None:
         Section("code", "c" * 500, 60),
         Section("map", "m" * 500, 20),
     )
-    told = made.messages(560)[1].content
+    told = made.messages(510)[1].content
     assert "i" * 50 in told and "c" * 500 in told and "mmm" not in told
     tight = made.messages(10)[1].content
     assert "i" * 50 in tight and "ccc" not in tight and tight.endswith("the task")

@@ -29,7 +29,7 @@ BACKOFF_S = 1.0
 WAIT_S_MAX = 60.0
 PROMPT_CHARS_MAX = 80_000
 SHRINKS_MAX = 5
-SHRINK = 0.6
+SHRINK = 0.4
 SHOWN_CHARS = 300
 
 
@@ -165,9 +165,8 @@ class ModelClient:
 
     async def _replayed(self, calls: Sequence[Call]) -> list[Completion] | None:
         found = [self._ledger.completed(call) for call in calls]
-        if any(one is None for one in found):
-            return None
-        return _samples([one for one in found if one is not None])
+        known = [_usable(call, one) for call, one in zip(calls, found, strict=True) if one is not None]
+        return _samples(known) if len(known) == len(calls) else None
 
     def _calls(
         self,

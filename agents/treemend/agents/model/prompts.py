@@ -75,7 +75,7 @@ class Prompt:
         return replace(self, turns=(*self.turns, Message(role=role, content=content)))
 
     def messages(self, chars_max: int | None = None) -> tuple[Message, ...]:
-        """The conversation, whose sections have `chars_max` characters at most together where that can be:
+        """The conversation; the sections that may be left out have `chars_max` characters at most together:
         the least worth is cut first, down to nothing."""
         sections = _shrunk([*self.stable, *self.more], chars_max)
         token = self._token()
@@ -89,8 +89,8 @@ class Prompt:
         )
 
     def size(self) -> int:
-        """Characters of all sections."""
-        return sum(len(section.text) for section in (*self.stable, *self.more))
+        """Characters of the sections that may be left out."""
+        return _size([*self.stable, *self.more])
 
     def _token(self) -> str:
         """What marks data; nobody can write a text that contains its own digest."""
@@ -107,7 +107,7 @@ def _rendered(section: Section, token: str) -> str:
 def _shrunk(sections: list[Section], chars_max: int | None) -> list[Section]:
     if chars_max is None:
         return sections
-    over = sum(len(section.text) for section in sections) - chars_max
+    over = _size(sections) - chars_max
     order = sorted(range(len(sections)), key=lambda i: (sections[i].worth, -i))
     shrunk = list(sections)
     for index in order:
@@ -119,6 +119,10 @@ def _shrunk(sections: list[Section], chars_max: int | None) -> list[Section]:
         over -= len(section.text) - len(text)
         shrunk[index] = replace(section, text=text)
     return shrunk
+
+
+def _size(sections: list[Section]) -> int:
+    return sum(len(section.text) for section in sections if section.worth < NEVER_LEFT_OUT)
 
 
 def clean_prose(text: str) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from treemend.agents.code_search import open_index
 from treemend.agents.inspection import render
 from treemend.agents.model.calls import ToolSpec
 from treemend.agents.model.client import ToolRequest
 from treemend.agents.model.prompts import Section
 from treemend.store.errors import TreemendError
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.registry import TOOLS, run_tool
 
 CALLS_MAX = 3
@@ -38,21 +37,18 @@ def protocol() -> str:
     return "\n".join(["The tools:", *lines, f"Answer with JSON: {form}"])
 
 
-def look(tree: Path, requests: Sequence[ToolRequest]) -> list[Section]:
+def look(index: RepositoryIndex, requests: Sequence[ToolRequest]) -> list[Section]:
     """What the first three calls answer, as data; a call that doesn't fit is answered with why.
 
     Calls are checked against the tools' own types, and never executed as code.
     """
-    if not requests:
-        return []
-    with open_index(tree) as index:
-        return [_section(number, one, index) for number, one in enumerate(requests[:CALLS_MAX], 1)]
+    return [_section(number, one, index) for number, one in enumerate(requests[:CALLS_MAX], 1)]
 
 
-def _section(number: int, request: ToolRequest, index: object) -> Section:
+def _section(number: int, request: ToolRequest, index: RepositoryIndex) -> Section:
     arguments = json.dumps(request.arguments, sort_keys=True)[:ARGUMENTS_SHOWN]
     try:
-        text = render(run_tool(index, request.tool[:100], request.arguments))  # type: ignore[arg-type]
+        text = render(run_tool(index, request.tool[:100], request.arguments))
     except TreemendError as error:
         text = f"{error.message} {error.mend}"
     cut = text if len(text) <= RESULT_CHARS_MAX else text[:RESULT_CHARS_MAX] + "\n[cut]"

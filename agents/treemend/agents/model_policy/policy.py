@@ -4,10 +4,10 @@ after a look into the repository."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -31,6 +31,7 @@ from treemend.agents.planning import Plan
 from treemend.agents.policy import Idea, Parent, Policy, Proposal, Realization
 from treemend.agents.progress import Listener, Noted, Working
 from treemend.store.records import ModelRole, Place
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.syntax import functions_of, parse_module
 
 PACKAGE = "treemend.agents.model_policy"
@@ -46,6 +47,7 @@ TEMPLATE = "template/"
 WRITE_TOKENS_MAX = 8192
 
 M = TypeVar("M", bound=BaseModel)
+OpenIndex = Callable[[], AbstractContextManager[RepositoryIndex]]
 
 
 def template(name: str) -> Template:
@@ -60,13 +62,13 @@ class Context:
     Attributes:
         brief: The sections that every prompt begins with.
         labels: Words for tests whose names a model must not see.
-        tree: The private tree, for the repository tools.
+        index: Opens the index of the private tree, for the repository tools.
     """
 
     plan: Plan
     brief: tuple[Section, ...]
     labels: Mapping[str, str]
-    tree: Path
+    index: OpenIndex
     listener: Listener
 
 
@@ -83,6 +85,8 @@ class ModelPolicy:
         self._client = client
         self._templates = templates
         self._ideas: dict[str, TwoIdeas | None] = {}
+        self._observed: list[Observed] | None = None
+        self._derived_of: list[Observed] | None = None
 
     async def propose(self, parent: Parent, opened: int, count: int) -> Proposal:
         if parent.key.startswith(TEMPLATE) and self._templates is not None:
@@ -152,18 +156,23 @@ class ModelPolicy:
         return 1.0 if self._templates is None else 1.0 - TEMPLATE_MASS
 
     async def _observations(self) -> list[Observed]:
-        task = template("observe").fill(count=OBSERVATIONS_MAX)
-        told = await self._structured("plan", "observations", "observe", task, Observations)
-        return [] if told is None else told.observations[:OBSERVATIONS_MAX]
+        if self._observed is None:
+            task = template("observe").fill(count=OBSERVATIONS_MAX)
+            told = await self._structured("plan", "observations", "observe", task, Observations)
+            self._observed = [] if told is None else told.observations[:OBSERVATIONS_MAX]
+        return self._observed
 
     async def _derived(self, observed: Sequence[Observed]) -> list[Observed]:
-        if not observed:
-            return []
-        task = template("derive").fill(
-            observations=_numbered([one.text for one in observed]), count=DERIVED_MAX
-        )
-        told = await self._structured("plan", "derived observations", "derive", task, Observations)
-        return [] if told is None else told.observations[:DERIVED_MAX]
+        if self._derived_of is None:
+            known = _numbered([one.text for one in observed])
+            task = template("derive").fill(observations=known, count=DERIVED_MAX)
+            told = (
+                await self._structured("plan", "derived observations", "derive", task, Observations)
+                if observed
+                else None
+            )
+            self._derived_of = [] if told is None else told.observations[:DERIVED_MAX]
+        return self._derived_of
 
     async def _fetch(self, slots: Sequence[Slot], parent: Parent) -> None:
         """Ask for the ideas of several subsets at once."""
@@ -256,7 +265,10 @@ class ModelPolicy:
         except Unusable as unusable:
             self._note(str(unusable))
             return []
-        return look(self._context.tree, requests)
+        if not requests:
+            return []
+        with self._context.index() as index:
+            return look(index, requests)
 
     async def _structured(self, role: ModelRole, step: str, name: str, task: str, kind: type[M]) -> M | None:
         """The answer, None where it can't be used: the search goes on without it."""

@@ -107,7 +107,9 @@ async def _run(
         hash_seed=seed,
         load_plugins=observation.load_plugins,
     )
-    return await context.observe(name, 1, request, f"running {counted(len(drafts), 'test')} of the model's")
+    return await context.observe(
+        name, 1 + seed, request, f"running {counted(len(drafts), 'test')} of the model's"
+    )
 
 
 def _why_no_evidence(
