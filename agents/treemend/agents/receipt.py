@@ -66,8 +66,8 @@ class Alternative(Record):
 
 
 class ThoughtTried(Record):
-    """A thought of the tree whose candidate was judged: in its first words, in those that took their place
-    after it failed ("" where nothing did), and what it came to."""
+    """A thought of the tree that was tried, or that leads to such: in its first words, in those that took
+    their place after it failed ("" where nothing did), and what it came to."""
 
     thought: int
     parent: int
@@ -218,33 +218,44 @@ def _ranking_note(cases: list[TestCase]) -> str:
 def _tried(
     store: Store, run: Run, candidates: dict[int, Candidate], thoughts: dict[int, Thought]
 ) -> tuple[ThoughtTried, ...]:
-    """The thoughts that were tried, where a model thought: of templates there are hundreds."""
+    """The thoughts that were tried and those above them, each followed by those below it, where a model
+    thought: of templates alone there are hundreds."""
     if run.task.models is None:
         return ()
     verdicts = {verdict.candidate: verdict for verdict in store.verdicts(run.id)}
-    found = []
-    for thought in list(thoughts.values())[:THOUGHTS_MAX]:
-        of_it = [c for c in candidates.values() if c.thought == thought.seq and c.seq in verdicts]
-        if of_it:
-            outcomes = "; then ".join(_outcome_words(c, verdicts[c.seq]) for c in of_it)
-            found.append(
-                ThoughtTried(
-                    thought=thought.seq,
-                    parent=thought.parent,
-                    depth=thought.depth,
-                    text=thought.text,
-                    rethought=of_it[-1].rethought,
-                    candidates=tuple(c.seq for c in of_it),
-                    outcome=outcomes,
-                )
-            )
-    return tuple(found)
+    of_thought: dict[int, list[Candidate]] = {}
+    for candidate in candidates.values():
+        if candidate.seq in verdicts:
+            of_thought.setdefault(candidate.thought, []).append(candidate)
+    shown = {seq: _path_of(seq, thoughts) for tried in of_thought for seq in _path_of(tried, thoughts)}
+    ordered = sorted(shown, key=lambda seq: shown[seq])[:THOUGHTS_MAX]
+    return tuple(_thought_tried(thoughts[seq], of_thought.get(seq, []), verdicts) for seq in ordered)
+
+
+def _path_of(thought: int, thoughts: dict[int, Thought]) -> tuple[int, ...]:
+    path: list[int] = []
+    while thought:
+        path.append(thought)
+        thought = thoughts[thought].parent
+    return tuple(reversed(path))
+
+
+def _thought_tried(thought: Thought, tried: list[Candidate], verdicts: dict[int, Verdict]) -> ThoughtTried:
+    return ThoughtTried(
+        thought=thought.seq,
+        parent=thought.parent,
+        depth=thought.depth,
+        text=thought.text,
+        rethought=tried[-1].rethought if tried else "",
+        candidates=tuple(candidate.seq for candidate in tried),
+        outcome="; then ".join(_outcome_words(one, verdicts[one.seq]) for one in tried),
+    )
 
 
 def _outcome_words(candidate: Candidate, verdict: Verdict) -> str:
     if candidate.duplicate_of is not None:
         return "no edit" if not candidate.edits else f"the same code as #{candidate.duplicate_of}"
-    told = "plausible" if verdict.plausible else share_words(verdict)
+    told = f"plausible, {share_words(verdict)}" if verdict.plausible else share_words(verdict)
     return told + (f", breaks {verdict.regressions[0]}" if verdict.regressions else "")
 
 

@@ -91,7 +91,8 @@ def _thoughts(receipt: Receipt) -> str:
     for tried in receipt.thoughts:
         indent = "  " * (tried.depth - 1)
         numbers = ", ".join(f"#{number}" for number in tried.candidates)
-        lines.append(f"{indent}- {_code(tried.text)} ({numbers}: {tried.outcome})")
+        outcome = f" ({numbers}: {tried.outcome})" if numbers else ""
+        lines.append(f"{indent}- {_code(tried.text)}{outcome}")
         if tried.rethought:
             lines.append(f"{indent}  - rethought: {_code(tried.rethought)}")
     return "\n".join(lines)

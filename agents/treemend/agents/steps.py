@@ -130,14 +130,20 @@ class Steps:
         self._context.listener(PhaseStarted("reproduce"))
         observation = await self._observation()
         trouble = confirm_symptom(self._context, observation)
-        told = bool(self._context.task.symptom.issue.strip())
-        if trouble is not None and self._thinker is not None and told and _is_open(observation):
-            thinker = self._thinker
+        thinker = self._writer_for(observation)
+        if trouble is not None and thinker is not None:
             return await self._within_budget(lambda: self._reproduce_issue(thinker, observation))
         count = len(observation.baseline.targets)
         every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
         self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
         return {} if trouble is None else self._end(trouble, observation.suite)
+
+    def _writer_for(self, observation: Observation) -> Thinker | None:
+        """Who writes tests of the issue, where the suite leaves it open what that is about: it imports, and
+        nobody named a test."""
+        told = bool(self._context.task.symptom.issue.strip())
+        settled = observation.named or observation.suite.collection_errors
+        return self._thinker if told and not settled and self._context.runner.records_lines else None
 
     async def _reproduce_issue(self, thinker: Thinker, observation: Observation) -> GraphState:
         """Where the suite shows nothing, let the model write tests that show what the issue says."""
@@ -310,11 +316,6 @@ class Steps:
         await check_agreement(context.warm, suite, tests[:COMPARED_MAX], observation.load_plugins)
         if context.warm.cold_because:
             context.listener(Noted(f"each candidate runs cold: {context.warm.cold_because}"))
-
-
-def _is_open(observation: Observation) -> bool:
-    """Whether the suite leaves it open what the issue is about: it imports, and nobody named a test."""
-    return not observation.named and not observation.suite.collection_errors
 
 
 def _why_ended(ended: str, executed: int, nothing: str) -> str:

@@ -57,18 +57,22 @@ class Bench:
         models = Models(names={"plan": chain, "code": chain, "test": chain, "judge": chain})
         return ModelClient(models, self.ledger(budget, known), send or self.send(), known, self._sleep)
 
-    def send(self, limit_s: float = 120.0) -> LitellmProvider:
-        base_url = self.provider.base_url
-        self.providers.append(LitellmProvider(base_url, call_s_max=limit_s, read_s_max=limit_s))
+    def send(self, read_s: float = 120.0) -> LitellmProvider:
+        self.providers.append(LitellmProvider(self.provider.base_url, read_s_max=read_s))
         return self.providers[-1]
 
     def impatient_once(self) -> Send:
-        """A provider whose first answer is not waited for, so that no test depends on time."""
+        """A provider whose first answer is hardly waited for, and all others for as long as they take, so
+        that no test depends on time."""
         left = [self.send(0.2)]
         patient = self.send()
 
         async def send(call: Call) -> Completion:
-            return await (left.pop() if left else patient)(call)
+            if left:
+                return await left.pop()(call)
+            while not self.provider.requests:
+                await asyncio.sleep(0.01)
+            return await patient(call)
 
         return send
 

@@ -59,7 +59,7 @@ PASSING = [
     Case("F05-529", "server error", {"status": 529}),
     Case("F08", "hang", maybe_charged=True, hangs=True),
     Case("F09", "hang in the middle", maybe_charged=True, hangs=True),
-    Case("F10", "drip", {"seconds": 0.2}, maybe_charged=True, hangs=True),
+    Case("F10", "drip", {"seconds": 60}, maybe_charged=True, hangs=True),
     Case("F11", "reset", maybe_charged=True),
     Case("F12", "truncated", maybe_charged=True),
     Case("F13", "html", maybe_charged=True),
@@ -156,10 +156,12 @@ async def test_F07_a_server_that_speaks_no_tls(bench: MakeBench) -> None:
 @pytest.mark.parametrize("fault", ["null content", "refusal"], ids=["F15", "F16"])
 async def test_an_answer_that_says_nothing_is_no_answer(bench: MakeBench, fault: str) -> None:
     made = bench([rule(fault, None)])
-    with pytest.raises(Unusable, match="refuses" if fault == "refusal" else "no JSON"):
-        await made.client().structured(ask("what?"), ToolRequests)
-    await made.providers[0].close()
-    assert len(made.provider.requests) == (1 if fault == "refusal" else 2)
+    for _ in range(2):
+        with pytest.raises(Unusable, match="says nothing"):
+            await made.client().structured(ask("what?"), ToolRequests)
+    for provider in made.providers:
+        await provider.close()
+    assert len(made.provider.requests) == 1
 
 
 TOOL_FAULTS = [

@@ -97,11 +97,7 @@ class LitellmProvider:
             **arguments, stream=True, stream_options={"include_usage": True}
         )
         chunks = [chunk async for chunk in stream]
-        whole = self._litellm.stream_chunk_builder(chunks, messages=arguments["messages"])
-        refusals = [getattr(choice.delta, "refusal", None) for c in chunks for choice in c.choices]
-        if whole is not None and any(refusals):
-            whole.choices[0].message.refusal = "".join(filter(None, refusals))
-        return whole
+        return self._litellm.stream_chunk_builder(chunks, messages=arguments["messages"])
 
     def _arguments(self, call: Call) -> dict[str, Any]:
         arguments: dict[str, Any] = {
