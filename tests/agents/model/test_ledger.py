@@ -154,10 +154,11 @@ async def test_what_was_recorded_is_replayed_without_a_provider(bench: MakeBench
     await send.close()
     made.provider.stop()
     replayer = Replayer(folder)
-    assert replayer.abilities(MODEL).json_schema and replayer.abilities(MODEL).price is None
+    assert replayer.abilities(MODEL).json_schema
     another = bench([])
     models = Models(names={"plan": (MODEL,)})
     client = ModelClient(models, another.ledger(known=replayer.abilities), replayer, replayer.abilities)
     assert await client.answer(ask("what?")) == ["kept"]
+    assert client.spent_words.endswith("$0.0000"), "what is replayed costs nothing"
     with pytest.raises(ModelError, match="the prompt, the repository or the options have changed"):
         await client.answer(ask("what else?"))

@@ -25,6 +25,9 @@ RIGHT_LINE = """-    return max(0, (returned - due_date(lent)).days + 1)
 +    return max(0, (returned - due_date(lent)).days)
 """
 
+SHORT = ("--after", "0")
+"""Ends with the first plausible thought, its second chance included."""
+
 
 def issue(repo: Path) -> str:
     return str(repo / "issue.md")
@@ -84,14 +87,9 @@ def test_a_wrong_test_among_those_written_does_not_win(models: Models, examples:
     assert "failed" in after.values(), "the wrong test refuses nothing"
 
 
-@pytest.mark.parametrize("claims", [False, True], ids=["it-writes-tests", "it-claims-a-bug"])
-def test_on_the_mended_tree_nothing_is_repaired(
-    models: Models, examples: Path, tmp_path: Path, claims: bool
-) -> None:
+def test_on_the_mended_tree_nothing_is_repaired(models: Models, examples: Path, tmp_path: Path) -> None:
     repo = changed(examples / "late-fee", tmp_path / "mended", ".days + 1)", ".days)")
-    again = {"tests": [], "already_right": not claims}
-    rules = [Rule(last="Write those again", answer=again)]
-    result, requests = models.run(issue(repo), repo=repo, rules=rules)
+    result, requests = models.run(issue(repo), repo=repo)
     assert result.returncode == 7, result.stderr.decode()
     assert result.stdout == b""
     assert b"already right here" in result.stderr
@@ -112,7 +110,7 @@ def test_on_a_half_mended_tree_the_rest_is_repaired_whatever_the_model_claims(
     assert result.returncode != 7, result.stderr.decode()
 
 
-@pytest.mark.parametrize("at", [1, 5, 9])
+@pytest.mark.parametrize("at", [1, 4, 9])
 def test_S12_a_run_killed_while_it_asks_goes_on_and_asks_nothing_twice(
     models: Models, examples: Path, at: int
 ) -> None:
@@ -122,7 +120,7 @@ def test_S12_a_run_killed_while_it_asks_goes_on_and_asks_nothing_twice(
         if request.number == at:
             models.server.kill_running()
 
-    killed, before = models.run(issue(repo), repo=repo, on_request=kill)
+    killed, before = models.run(issue(repo), *SHORT, repo=repo, on_request=kill)
     assert killed.returncode == -9
     resumed, after = models.run(last_run(models), repo=repo, command="resume")
     assert resumed.returncode == 0, resumed.stderr.decode()
@@ -139,11 +137,13 @@ def last_run(models: Models) -> str:
 
 
 def test_a_budget_in_tokens_ends_the_search_and_ranking_still_happens(models: Models, examples: Path) -> None:
+    """The second writing of an edit could cost more than what is left."""
     repo = examples / "late-fee"
-    result, _ = models.run(issue(repo), "--json", "--budget-tokens", "60000", repo=repo)
+    result, _ = models.run(issue(repo), "--json", "--budget-tokens", "15200", *SHORT, repo=repo)
     receipt = json.loads(result.stdout)
-    assert sum(use["tokens"] for use in receipt["models"]) <= 60000
-    assert result.returncode in (0, 4, 5), result.stderr.decode()
+    assert sum(use["tokens"] for use in receipt["models"]) <= 15200
+    assert receipt["counts"]["candidates_executed"] == 1
+    assert (result.returncode, receipt["outcome"]) == (0, "repaired"), result.stderr.decode()
 
 
 def test_a_dollar_budget_without_a_price_is_refused_before_anything(models: Models, examples: Path) -> None:
@@ -157,8 +157,8 @@ def test_what_was_recorded_is_replayed_with_no_provider(
     models: Models, examples: Path, tmp_path: Path
 ) -> None:
     repo, kept = examples / "late-fee", str(tmp_path / "kept")
-    first, _ = models.run(issue(repo), "--record", kept, repo=repo)
-    again, requests = models.run(issue(repo), "--replay", kept, repo=repo)
+    first, _ = models.run(issue(repo), "--record", kept, *SHORT, repo=repo)
+    again, requests = models.run(issue(repo), "--replay", kept, *SHORT, repo=repo)
     assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr.decode()
     assert requests == []
     other, requests = models.run("Late books cost too much.", "--replay", kept, repo=repo)

@@ -115,26 +115,23 @@ class ModelPolicy:
         return "" if text == texts[-1] else text
 
     async def _first_thoughts(self, parent: Parent, opened: int, count: int) -> Proposal:
-        """The next of all first thoughts, likeliest first: the model's, and those of templates among them."""
-        found: list[Idea] = []
-        seen: set[str] = set()
+        """The next of all first thoughts, likeliest first: the model's, and those of templates among them.
+        No idea is asked for before the search wants it."""
+        found: dict[str, Idea] = {}
         wanted = opened + count
-        offers = await self._offers(second_order=False)
-        for derived in (False, True):
-            if derived:
-                offers = await self._offers(second_order=True)
+        for second_order in (False, True):
+            if len(found) == wanted:
+                return Proposal(tuple(found.values())[opened:], SECOND_ORDER_MASS * self._mass)
+            offers = await self._offers(second_order=second_order)
             for number, offer in enumerate(offers):
-                if isinstance(offer, Slot):
-                    ahead = [one for one in offers[number:] if isinstance(one, Slot)][: 2 * CHILDREN]
-                    await self._fetch(ahead[: max(1, wanted - len(found))], parent)
-                idea = await self._idea(offer, parent) if isinstance(offer, Slot) else offer
-                if idea is None or idea.text in seen:
-                    continue
                 if len(found) == wanted:
-                    return Proposal(tuple(found[opened:]), offer.prior)
-                seen.add(idea.text)
-                found.append(idea)
-        return Proposal(tuple(found[opened:wanted]), 0.0)
+                    return Proposal(tuple(found.values())[opened:], offer.prior)
+                if isinstance(offer, Slot):
+                    await self._fetch(_slots(offers[number:], wanted - len(found)), parent)
+                idea = self._idea(offer) if isinstance(offer, Slot) else offer
+                if idea is not None:
+                    found.setdefault(idea.text, idea)
+        return Proposal(tuple(found.values())[opened:], 0.0)
 
     async def _offers(self, *, second_order: bool) -> list[Slot | Idea]:
         """What may be thought first, by prior: ideas that can be had, and those of templates."""
@@ -188,7 +185,7 @@ class ModelPolicy:
         task = template("idea").fill(observations=_numbered(texts) or "none of them", tried=tried)
         return await self._structured("plan", f"idea/{slot.subset_name}", "idea", task, TwoIdeas)
 
-    async def _idea(self, slot: Slot, parent: Parent) -> Idea | None:
+    def _idea(self, slot: Slot) -> Idea | None:
         ideas = self._ideas[slot.subset_name]
         thought = None if ideas is None else (ideas.first, ideas.second)[slot.index]
         if thought is None or not thought.thought.strip():
@@ -284,6 +281,11 @@ class ModelPolicy:
 
     def _note(self, text: str) -> None:
         self._context.listener(Noted(text))
+
+
+def _slots(offers: Sequence[Slot | Idea], count: int) -> list[Slot]:
+    """The next ideas of the model's among so many offers."""
+    return [offer for offer in offers[:count] if isinstance(offer, Slot)]
 
 
 def _realization(written: Written) -> Realization:
