@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
+
+from treemend.agents.intake import make_task
+from treemend.agents.judge import Ruling
+from treemend.agents.preparation import copy_tree
+from treemend.agents.run_context import RunContext
+from treemend.agents.verification import Ground, Submission
+from treemend.agents.wiring import new_run, open_context
+from treemend.store.database import Store, open_store
+from treemend.store.errors import SandboxUnavailableError
+from treemend.store.records import Candidate
+from treemend.tools.submitted import read_changes
 
 ROOT = Path(__file__).parents[2]
 PORTIONS = ("agents", "tools", "search", "verify", "store")
@@ -157,3 +170,84 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, str(ROOT / "examples" / "build.py"), str(out)]
     subprocess.run(build, check=True, capture_output=True)
     return out
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True).stdout
+
+
+def write(folder: Path, files: Mapping[str, str | None]) -> None:
+    """Make these files, or unmake those with None."""
+    for name, text in files.items():
+        path = folder / name
+        if text is None:
+            path.unlink()
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@dataclass
+class Bench:
+    """One observed tree, on which any patch can be judged."""
+
+    folder: Path
+    store: Store
+    observed: RunContext
+
+    @property
+    def tree(self) -> Path:
+        """The private tree that patches are judged on."""
+        return self.observed.tree
+
+    def diff(self, after: Mapping[str, str | None]) -> bytes:
+        """The patch that `git diff` gives, binary parts included."""
+        try:
+            write(self.folder, after)
+            git(self.folder, "add", "--all")
+            return git(self.folder, "diff", "--cached", "--binary", "HEAD")
+        finally:
+            git(self.folder, "reset", "--hard", "--quiet", "HEAD")
+
+    async def judge(self, patch: bytes) -> Ruling:
+        task = self.observed.task
+        run = new_run(self.store, task, patch)
+        # Its own canaries are looked at again; what the suite did on the untouched tree is known.
+        for name in ("tree", "suite", "repeat-1", "repeat-2"):
+            data = self.store.get_blob(self.observed.id, name)
+            assert data is not None
+            self.store.put_blob(run.id, name, data)
+        context = open_context(self.store, run)
+        context.folder.mkdir(parents=True)
+        context.tree.symlink_to(self.observed.tree)
+        tree = self.observed.tree
+        candidate = Candidate(seq=1, thought=0, edits=(), patch=patch, prior=1.0)
+        self.store.add_candidate(run.id, candidate)
+        submission = Submission(context, patch, read_changes(tree, patch))
+        ground = await submission.observe()
+        assert isinstance(ground, Ground), ground
+        return await submission.judge(ground)
+
+
+@pytest.fixture(scope="session")
+def make_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Bench]]:
+    """Observes a git repository once, so that many patches can be judged on it; `repair` says which
+    functions' calls are worth recording."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TREEMEND_STATE", str(tmp_path_factory.mktemp("state")))
+
+        def make(repo: Path, repair: Mapping[str, str | None]) -> Bench:
+            store = open_store(None)
+            run = new_run(store, make_task(repo, kind="verify", test_command=BARE_PYTEST), b"")
+            try:
+                context = open_context(store, run)
+            except SandboxUnavailableError as error:
+                pytest.skip(str(error))
+            copy_tree(context)
+            bench = Bench(repo, store, context)
+            diff = bench.diff(repair)
+            ground = asyncio.run(Submission(context, diff, read_changes(context.tree, diff)).observe())
+            assert isinstance(ground, Ground), ground
+            return bench
+
+        yield make

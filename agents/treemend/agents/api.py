@@ -135,6 +135,82 @@ repair = _blocking(repair_async)
 """`repair_async` for programs without an event loop, with the same arguments."""
 
 
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of a patch that somebody else made.
+
+    Attributes:
+        outcome: ACCEPTED, NEEDS_REVIEW, REFUSED, or NOT_REPRODUCED where the tests can't tell.
+        reason: Why it isn't accepted, "" where it is.
+        receipt: The evidence, with each check that was made (`receipt.judgement`).
+    """
+
+    run: RunId
+    outcome: Outcome
+    reason: str
+    receipt: Receipt
+
+    @property
+    def exit_code(self) -> int:
+        """What the command line exits with for this outcome."""
+        return BY_OUTCOME[self.outcome]
+
+
+async def verify_async(
+    patch: bytes | str,
+    repo: str | Path,
+    *,
+    failing_tests: Sequence[str] = (),
+    issue: str = "",
+    test_command: str = "",
+    python: str = "",
+    commit: str = "",
+    test_timeout_s: float | None = None,
+    allow_test_edits: bool = False,
+    on_event: Listener = ignore,
+    store: str | Path | None = None,
+) -> Verification:
+    """Judge a unified diff by the rules of treemend's own candidates.
+
+    Args:
+        patch: The diff against the tree as it lies, or as it was at `commit`.
+        repo: The repository's folder; it is read, never written.
+        failing_tests: Tests that fail now and should pass with the patch; () is whatever fails every time.
+        issue: The symptom in words, for the receipt.
+        allow_test_edits: Judge the patch with its own version of tests and of what configures them.
+        test_command, python, test_timeout_s, on_event, store: As for `repair`.
+
+    Raises:
+        UsageError: the patch does not apply, the repository or a test isn't there, or there are no tests.
+        SandboxUnavailableError: nothing on this machine can confine the tests.
+        StoreError: the state folder or the database can't be used.
+    """
+    from treemend.agents.intake import make_task
+    from treemend.agents.wiring import carry_out, new_run
+    from treemend.store.database import open_store
+
+    task = make_task(
+        repo,
+        kind="verify",
+        issue=issue,
+        failing_tests=failing_tests,
+        test_command=test_command,
+        python=python,
+        commit=commit,
+        test_timeout_s=test_timeout_s,
+        allow_test_edits=allow_test_edits,
+        budget=Budget(time_s=None),
+    )
+    data = patch.encode("utf-8", "surrogateescape") if isinstance(patch, str) else patch
+    opened = open_store(store)
+    ended = result_of(opened, await carry_out(opened, new_run(opened, task, data), on_event))
+    return Verification(ended.run, ended.outcome, ended.reason, ended.receipt)
+
+
+verify = _blocking(verify_async)
+"""`verify_async` for programs without an event loop, with the same arguments."""
+
+
 async def run_task(store: Store, task: Task, on_event: Listener = ignore) -> RepairResult:
     """Record a task as a new run and carry it out."""
     from treemend.agents.wiring import carry_out, new_run

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from treemend.agents import code_search_cli, options
+from treemend.agents import code_search_cli, locate_command, options
 from treemend.agents.sandbox_command import sandbox_command
 from treemend.store.errors import TreemendError
 
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 code_search_cli.register(app)
+locate_command.register(app)
 
 
 app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)
@@ -173,6 +174,54 @@ def _tell_cost(task: Task) -> NoReturn:
 
 
 @app.command()
+def verify(
+    patch: options.Patch,
+    repo: options.Repo = Path("."),
+    failing_test: options.FailingTest = None,
+    issue: options.IssueOption = "",
+    test_cmd: options.TestCmd = "",
+    junit_report: options.JunitReport = None,
+    python: options.Python = "",
+    commit: options.Commit = "",
+    test_timeout: options.TestTimeout = None,
+    sandbox: options.Sandbox = options.SandboxName.auto,
+    allow_test_edits: options.AllowTestEdits = False,
+    output: options.Output = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    store: options.Store = None,
+) -> None:
+    """Judge a patch that somebody else made, by the rules of treemend's own candidates.
+
+    Exit code 0: accepted; 3: somebody should look at it; 4: refused; 7: the tests can't tell. The verdict
+    goes to standard output.
+    """
+    from treemend.agents.intake import make_task
+    from treemend.agents.reading import read_issue, read_patch
+    from treemend.store.records import Budget
+
+    wanted = _wanted(json=json, output=output, quiet=quiet, verbose=verbose)
+    data = read_patch(patch)
+    task = make_task(
+        repo,
+        kind="verify",
+        issue=read_issue(issue),
+        failing_tests=failing_test or (),
+        test_command=test_cmd,
+        junit_reports=junit_report or (),
+        python=python,
+        commit=commit,
+        sandbox=sandbox.value,
+        test_timeout_s=test_timeout,
+        allow_test_edits=allow_test_edits,
+        budget=Budget(time_s=None),
+        command=("treemend", *sys.argv[1:]),
+    )
+    _start(task, store, wanted, data)
+
+
+@app.command()
 def resume(
     run: options.RunArgument,
     output: options.Output = None,
@@ -221,6 +270,26 @@ def doctor(
     checks = asyncio.run(examine(repo, python, store))
     print_checks(checks, as_json=json)
     raise typer.Exit(exit_code_of(checks))
+
+
+@app.command()
+def env(
+    repo: options.Repo = Path("."),
+    python: options.Python = "",
+    build: Annotated[
+        bool, typer.Option("--build", help="Build one from the declared dependencies, of wheels alone.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Show what the tests of a repository run with, and why; build an environment for them.
+
+    Nothing of the repository is executed. Only --build uses the network, in a sandbox of its own.
+    """
+    from treemend.agents import environment
+    from treemend.agents.presentation import print_environment
+
+    found = environment.build(repo, python) if build else environment.describe_environment(repo, python)
+    print_environment(found, as_json=json)
 
 
 @app.command()
@@ -280,12 +349,12 @@ def _wanted(
     return _Wanted(json, output, apply, detail)
 
 
-def _start(task: Task, store: str | None, wanted: _Wanted) -> NoReturn:
+def _start(task: Task, store: str | None, wanted: _Wanted, patch: bytes = b"") -> NoReturn:
     from treemend.agents.wiring import new_run
     from treemend.store.database import open_store
 
     opened = open_store(store)
-    _carry_out(opened, new_run(opened, task), wanted)
+    _carry_out(opened, new_run(opened, task, patch), wanted)
 
 
 def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:

@@ -17,10 +17,11 @@ from typing import Literal
 
 from treemend.agents.intake import check_repo
 from treemend.agents.plain_text import one_line
+from treemend.agents.target_python import target_interpreter
 from treemend.store.errors import SandboxUnavailableError, StoreError, TreemendError, UsageError
 from treemend.store.state import state_folder
 from treemend.tools.git_data import find_git, find_repository
-from treemend.verify.interpreter import Interpreter, find_interpreter
+from treemend.verify.interpreter import Interpreter
 from treemend.verify.sandbox import Command, CommandResult, Limits
 from treemend.verify.sandboxes import find_sandbox, try_mechanisms
 from treemend.verify.staging import private_folder
@@ -128,7 +129,7 @@ def check_own_python() -> Check:
 async def check_target_python(root: Path, python: str) -> Check:
     """Which interpreter would run the tests, and whether it has pytest, asked in the sandbox."""
     try:
-        interpreter = find_interpreter(python, root)
+        interpreter = target_interpreter(python, root)
         result = await _ask(interpreter, root)
     except SandboxUnavailableError:
         fact = "the interpreter of the tests can't be asked without a sandbox"

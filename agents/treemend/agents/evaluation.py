@@ -6,24 +6,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from treemend.agents.confirmation import Trial
 from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
+from treemend.agents.judge import Ruling, changed_functions, rule
+from treemend.agents.progress import Working
 from treemend.agents.reproduction import Observation, Reproducer
-from treemend.agents.run_context import REPORT, RunContext, executions_of
+from treemend.agents.run_context import RunContext, executions_of
 from treemend.search.reward import reproduced_reward, reward
-from treemend.store.records import UNTOUCHED, Candidate, Edit, Place, Spend, TestOutcome, Verdict
+from treemend.store.records import (
+    UNTOUCHED,
+    Candidate,
+    Edit,
+    FailureExplanation,
+    Place,
+    Spend,
+    TestOutcome,
+    Verdict,
+)
 from treemend.tools.edits import apply_edits
 from treemend.tools.module_digest import ModuleDigest
 from treemend.tools.patches import unified_diff
 from treemend.tools.source import NotEditable, SourceFile
+from treemend.verify.added_code import ChangedText
 from treemend.verify.baseline import limits_by_test
+from treemend.verify.behaviour import FUNCTIONS_MAX, behaviour_classes, observe_behaviour
 from treemend.verify.judgement import Tally, covering, tally
-from treemend.verify.runner import TestReport, TestRequest, TestRunner
+from treemend.verify.runner import RecordedCall, TestReport, TestRequest, TestRunner
 from treemend.verify.spectra import Line
 
 UNTRUSTED_LIMIT_S = 5.0
 PATIENCE = 4.0
 """How many times its own limit a test gets in the verdict of record, which load must not decide; the limit
 that a user gave stands."""
+RECORDED_TESTS_MAX = 60
+EXPLAINED_PATIENCE = 10.0
+"""How many times its own limit a test gets while it is traced."""
+CLASSED_MAX = 30
+"""Candidates whose behaviour is compared, the likeliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +192,75 @@ class Evaluator:
             spend = _spend("untrusted", candidate.seq, report)
             store.add_executions(run_id, executions_of(report, candidate.seq, attempt=1), spend)
 
-    async def confirm(self, candidate: Candidate) -> Tally:
-        """The verdict of record: targets and every test that passed before, cold, in a fresh tree.
+    async def confirm(self, candidate: Candidate, calls: Sequence[RecordedCall]) -> Ruling:
+        """The verdict of record: targets and every test that passed before, cold, in a fresh tree, and what
+        the judge says of the patch. `calls` are those whose behaviour is compared.
 
-        A step that runs again finds the recorded report.
+        A step that runs again finds the recorded reports.
         """
-        store, run_id = self._context.store, self._context.id
-        name = f"confirmation-{candidate.seq}"
-        recorded = store.get_blob(run_id, name)
-        if recorded is None:
-            request = self._request(candidate, self._baseline.regression, gate=None)
-            patience = PATIENCE if self._context.task.test_timeout_s is None else 1.0
-            patient = {test: patience * limit_s for test, limit_s in self._limits_s.items()}
-            report = await self._run(replace(request, limits_s=patient))
-            store.put_blob(run_id, name, REPORT.dump_json(report))
-        else:
-            report = REPORT.validate_json(recorded)
-        spend = _spend("confirmation", candidate.seq, report)
-        store.add_executions(run_id, executions_of(report, candidate.seq, attempt=2), spend)
-        return tally(report, self.targets, self._baseline.regression)
+        request = TestRequest(
+            limits_s=patient_limits(self._limits_s, self._context.task.test_timeout_s),
+            load_plugins=self._load_plugins,
+        )
+        baseline = replace(self._baseline, targets=self.targets)
+        return await rule(self._context, self._trial(candidate), baseline, request, calls)
+
+    async def explain(self, candidate: Candidate) -> FailureExplanation | None:
+        """How the first target test that fails with a candidate comes to fail, from a run of it that is
+        traced; None where none fails. Costs one cold run, once."""
+        executions = self._context.store.executions(self._context.id, candidate.seq)
+        failed = {e.test for e in executions if e.outcome is not TestOutcome.PASSED}
+        test = next((test for test in self.targets if test in failed), None)
+        if test is None:
+            return None
+        request = replace(self._request(candidate, (), gate=None), tests=(test,), explained=True)
+        patient = {test: EXPLAINED_PATIENCE * self._limits_s[test]}
+        request = replace(request, limits_s=patient)
+        report = await self._context.once(f"explained-{candidate.seq}", request, "tracing a failure")
+        return report.results[test].explanation if test in report.results else None
+
+    async def record_calls(self, candidates: Sequence[Candidate]) -> tuple[RecordedCall, ...]:
+        """How the tests call, on the untouched tree, the functions that these candidates change."""
+        functions = {f: None for c in candidates for f in changed_functions(self._trial(c))}
+        lines = [line for candidate in candidates for line in self._changed(candidate, ())]
+        reached = covering(self._baseline.regression, self._lines, self._import_lines, lines)
+        tests = (*self.targets, *reached[:RECORDED_TESTS_MAX])
+        if not functions or self._context.target is None:
+            return ()
+        request = TestRequest(
+            tests=tests,
+            recorded=tuple(functions)[:FUNCTIONS_MAX],
+            limits_s=self._limits_s,
+            load_plugins=self._load_plugins,
+        )
+        report = await self._context.once("calls", request, "recording how the tests call what was changed")
+        return report.calls
+
+    async def classes(
+        self, candidates: Sequence[Candidate], calls: Sequence[RecordedCall]
+    ) -> tuple[str, ...]:
+        """The behaviour class of each candidate; () where nothing tells them apart."""
+        if self._context.target is None or not calls or len(candidates) < 2:
+            return ()
+        likeliest = sorted(candidates, key=lambda candidate: -candidate.prior)[:CLASSED_MAX]
+        overlays = [self._trial(candidate).overlay for candidate in likeliest]
+        self._context.listener(Working("comparing what the candidates do"))
+        reference, *seen = await observe_behaviour(self._context.target, [{}, *overlays], calls)
+        found = behaviour_classes(reference, seen)
+        named = dict(zip((candidate.seq for candidate in likeliest), found, strict=False))
+        return tuple(named.get(c.seq, f"not seen: {c.seq}") for c in candidates) if found else ()
+
+    def _trial(self, candidate: Candidate) -> Trial:
+        after = self._texts(candidate.edits)
+        return Trial(
+            candidate=candidate.seq,
+            patch=candidate.patch,
+            texts=tuple(ChangedText(path, self._sources[path].text, text) for path, text in after.items()),
+            runner=self._context.runner,
+            base=self._context.runner,
+            target=self._context.target,
+            overlay={path: self._sources[path].encode(text) for path, text in after.items()},
+        )
 
     def _request(self, candidate: Candidate, regression: Sequence[str], gate: int | None) -> TestRequest:
         texts = self._texts(candidate.edits)
@@ -223,6 +292,12 @@ def _of_file(path: str, edits: Sequence[Edit]) -> list[Edit]:
 def _hangs_last(targets: Sequence[str], observation: Observation) -> tuple[str, ...]:
     results = observation.suite.results
     return tuple(sorted(targets, key=lambda test: results[test].outcome is TestOutcome.TIMEOUT))
+
+
+def patient_limits(limits_s: Mapping[str, float], fixed_s: float | None) -> dict[str, float]:
+    """The limits of tests in the verdict of record; `fixed_s` is the user's own."""
+    factor = PATIENCE if fixed_s is None else 1.0
+    return {test: factor * limit_s for test, limit_s in limits_s.items()}
 
 
 def feedback_name(candidate: Candidate) -> str:

@@ -11,4 +11,7 @@ BY_OUTCOME = {
     Outcome.NOTHING_PLAUSIBLE: 4,
     Outcome.BUDGET_SPENT: 5,
     Outcome.NOT_REPRODUCED: 7,
+    Outcome.ACCEPTED: 0,
+    Outcome.NEEDS_REVIEW: 3,
+    Outcome.REFUSED: 4,
 }

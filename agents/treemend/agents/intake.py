@@ -35,6 +35,8 @@ def make_task(
     models: Models | None = None,
     seed: int = 0,
     command: Sequence[str] = (),
+    kind: Literal["fix", "verify"] = "fix",
+    allow_test_edits: bool = False,
 ) -> Task:
     """Check what can be checked before anything runs, and put it into one task.
 
@@ -64,6 +66,8 @@ def make_task(
         budget=budget or Budget(),
         models=models,
         command=tuple(command),
+        kind=kind,
+        allow_test_edits=allow_test_edits,
     )
 
 

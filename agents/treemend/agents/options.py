@@ -78,6 +78,19 @@ TestTimeout = Annotated[
 ]
 Sandbox = Annotated[SandboxName, typer.Option(help="What confines the tests.")]
 
+Patch = Annotated[
+    str, typer.Argument(help="A unified diff against the repository: a file, or - for standard input.")
+]
+IssueOption = Annotated[
+    str, typer.Option("--issue", help="What the patch is for: text, a file, or - for standard input.")
+]
+AllowTestEdits = Annotated[
+    bool,
+    typer.Option(
+        "--allow-test-edits", help="Judge with the patch's own version of tests and their configuration."
+    ),
+]
+
 Store = Annotated[
     str | None,
     typer.Option("--store", envvar="TREEMEND_STORE", help="Database of runs: a file or a URL."),

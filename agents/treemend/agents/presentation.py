@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from treemend.agents.api import RepairResult
 from treemend.agents.doctor import Check, exit_code_of
+from treemend.agents.environment import Environment, lines_of
 from treemend.agents.plain_text import counted, one_line, plain
 from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
+from treemend.agents.verdict_text import verdict_text
 from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Outcome, Run
 
@@ -27,7 +29,7 @@ WIDTH_ELSEWHERE = 10_000
 
 
 def print_answer(result: RepairResult, *, as_json: bool) -> None:
-    """The diff alone (or the receipt as JSON) on stdout.
+    """The diff alone, or the verdict on one (or the receipt as JSON), on stdout.
 
     A reader that went away missed nothing: the answer is kept. Raises UsageError where it can't be
     written.
@@ -35,7 +37,9 @@ def print_answer(result: RepairResult, *, as_json: bool) -> None:
     try:
         if as_json:
             print(result.receipt.model_dump_json(indent=2), flush=True)
-        else:
+        elif result.receipt.kind == "verify":
+            print(plain(verdict_text(result.receipt)), flush=True)
+        elif result.outcome is Outcome.REPAIRED:
             print_patch(result.patch)
     except BrokenPipeError:
         _silence_stdout()
@@ -74,6 +78,15 @@ def _diff_style(line: str) -> str:
     return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
 
 
+def print_environment(environment: Environment, *, as_json: bool) -> None:
+    """What the tests of a repository run with, on stdout."""
+    if as_json:
+        print(json.dumps(environment.as_json(), indent=2))
+        return
+    for line in lines_of(environment):
+        print(plain(line))
+
+
 def print_summary(result: RepairResult, *, applied: bool) -> None:
     """What was found, for people, on stderr."""
     from rich.console import Console
@@ -89,11 +102,17 @@ def print_summary(result: RepairResult, *, applied: bool) -> None:
 def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
     receipt = result.receipt
     counts = receipt.counts
-    work = (
-        f"{counted(counts.candidates_executed, 'candidate')}, {counted(counts.tests_run, 'test')}, "
-        f"{counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
-    )
-    if result.outcome is Outcome.REPAIRED:
+    work = f"{counted(counts.tests_run, 'test')}, {counts.seconds:.1f} s, sandbox {receipt.sandbox.name}"
+    if receipt.kind == "fix":
+        work = f"{counted(counts.candidates_executed, 'candidate')}, {work}"
+    if receipt.kind == "verify":
+        lines: list[tuple[str, str]] = []
+    elif result.outcome is Outcome.NEEDS_REVIEW:
+        lines = [
+            (f"A patch that needs a review: {one_line(result.reason)}.", "yellow bold"),
+            (f"It is kept: treemend show {result.run} --patch", ""),
+        ]
+    elif result.outcome is Outcome.REPAIRED:
         total = receipt.regression_tests
         kept = f"{receipt.regression_passed} of {total} that passed before still do"
         lines = [

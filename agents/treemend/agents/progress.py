@@ -8,7 +8,7 @@ from typing import Literal
 
 from treemend.store.records import Budget, Thought, Verdict
 
-Phase = Literal["prepare", "localize", "reproduce", "plan", "search", "rank", "report"]
+Phase = Literal["prepare", "localize", "reproduce", "plan", "search", "rank", "judge", "report"]
 
 
 @dataclass(frozen=True, slots=True)

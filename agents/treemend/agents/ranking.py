@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
+from treemend.agents.judgements import keep_judgement
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Working
 from treemend.agents.reproduction import Reproducer
@@ -26,24 +27,53 @@ async def decide(
     selector: Selector,
     tests: Sequence[Reproducer] = (),
 ) -> RankedCandidate | None:
-    """Rank the plausible candidates and confirm the best cold; the first that holds is the answer.
+    """Rank the plausible candidates, and confirm and judge the best cold; the first that holds and that
+    nobody has to look at is the answer, else the first that holds.
 
-    A candidate that the whole suite refuses stays in the ranking, marked; after five of them the run
-    has no answer. `tests` are what a model wrote: columns of the matrix, and no more than that.
+    A candidate that the whole suite or the judge refuses stays in the ranking, marked; those that behave
+    alike are tried after all others. After five the run has no answer. `tests` are what a model wrote:
+    columns of the matrix, and no more than that.
     """
     candidates = exploration.plausible()
-    matrix = await _matrix(context, evaluator, candidates, tests)
+    if not candidates:
+        context.store.set_ranking(context.id, [])
+        return None
+    calls = await evaluator.record_calls(candidates)
+    classes = await evaluator.classes(candidates, calls)
+    matrix = await _matrix(context, evaluator, candidates, tests, classes)
     ranked = list(rank([_input(c) for c in candidates], matrix, selector))
     context.store.set_ranking(context.id, ranked)
     by_seq = {candidate.seq: candidate for candidate in candidates}
-    for index, entry in enumerate(ranked[:CONFIRMATIONS_MAX]):
-        context.listener(Working(f"confirming #{entry.candidate} in a cold run of the whole suite"))
-        holds = (await evaluator.confirm(by_seq[entry.candidate])).plausible
-        ranked[index] = entry.model_copy(update={"confirmed": holds})
+    doubtful: RankedCandidate | None = None
+    refused_groups: set[int] = set()
+    for index in _order_of_trial(ranked, refused_groups, told_apart=bool(classes)):
+        entry = ranked[index]
+        context.listener(Working(f"confirming #{entry.candidate} in cold runs of the whole suite"))
+        ruling = await evaluator.confirm(by_seq[entry.candidate], calls)
+        ranked[index] = entry.model_copy(update={"confirmed": ruling.holds})
         context.store.set_ranking(context.id, ranked)
-        if holds:
+        keep_judgement(context.store, context.id, entry.candidate, ruling.judgement)
+        if ruling.holds and not ruling.judgement.review:
             return ranked[index]
-    return None
+        if ruling.holds:
+            doubtful = doubtful or ranked[index]
+        else:
+            refused_groups.add(entry.group)
+    return doubtful
+
+
+def _order_of_trial(
+    ranked: Sequence[RankedCandidate], refused_groups: set[int], *, told_apart: bool
+) -> Iterator[int]:
+    """By rank, but what behaves as something refused did comes last; as many as are confirmed at most."""
+    waiting = list(range(len(ranked)))
+    for _ in range(CONFIRMATIONS_MAX):
+        if not waiting:
+            return
+        fresh = [index for index in waiting if not told_apart or ranked[index].group not in refused_groups]
+        chosen = (fresh or waiting)[0]
+        waiting.remove(chosen)
+        yield chosen
 
 
 def _input(candidate: Candidate) -> RankInput:
@@ -58,7 +88,11 @@ def only_removes(lines: Sequence[EditLine]) -> bool:
 
 
 async def _matrix(
-    context: RunContext, evaluator: Evaluator, candidates: Sequence[Candidate], tests: Sequence[Reproducer]
+    context: RunContext,
+    evaluator: Evaluator,
+    candidates: Sequence[Candidate],
+    tests: Sequence[Reproducer],
+    classes: tuple[str, ...],
 ) -> PassMatrix:
     """Which candidate passes which untrusted test; each runs against each, whatever it was written for."""
     for number, candidate in enumerate(candidates if tests else (), 1):
@@ -71,4 +105,4 @@ async def _matrix(
         for one in (context.store.executions(context.id) if tests else ())
     }
     rows = [tuple(outcomes.get((c.seq, test.id), False) for test in tests) for c in candidates]
-    return PassMatrix(rows=tuple(rows))
+    return PassMatrix(rows=tuple(rows), behaviours=classes)

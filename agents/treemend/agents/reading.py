@@ -39,6 +39,11 @@ def read_text(name: str) -> str:
     return data.decode("utf-8", "replace")
 
 
+def read_patch(name: str) -> bytes:
+    """A diff's bytes, from a file or standard input ("-"). Raises UsageError."""
+    return sys.stdin.buffer.read() if name == "-" else read_bytes(Path(name))
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's bytes. Raises UsageError where it can't be read."""
     try:

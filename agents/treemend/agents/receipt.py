@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from treemend.agents.repeat import fix_command
+from treemend.agents.judgements import judgement_of
+from treemend.agents.repeat import command_of
 from treemend.agents.run_context import RunContext
 from treemend.agents.wording import share_words
 from treemend.store.database import Store
@@ -13,6 +15,7 @@ from treemend.store.records import (
     UNTOUCHED,
     Candidate,
     Execution,
+    Judgement,
     Outcome,
     RankedCandidate,
     Record,
@@ -55,14 +58,14 @@ class TestChange(Record):
 
 
 class Alternative(Record):
-    """Another plausible candidate, with the thought behind it."""
+    """Another plausible candidate: the thought behind it, and what the verdict of record holds against it."""
 
     candidate: int
     rank: int
     group: int
     thought: str
     patch: str
-    refused_by_suite: bool
+    refused: tuple[str, ...]
 
 
 class ThoughtTried(Record):
@@ -114,6 +117,7 @@ class Receipt(Record):
     escaped as Python's "backslashreplace" does, and the exact bytes are the run's `patch`."""
 
     schema_version: Literal[1] = 1
+    kind: Literal["fix", "verify"] = "fix"
     run: str
     treemend: str
     outcome: Outcome
@@ -137,6 +141,7 @@ class Receipt(Record):
     notes: tuple[str, ...]
     sandbox: SandboxUsed
     shared_process: str = SHARED_PROCESS
+    judgement: Judgement | None = None
     counts: Counts
     strategy: str
     seed: int
@@ -158,17 +163,27 @@ def read_receipt(store: Store, run: Run) -> Receipt | None:
 
 
 def answer_of(store: Store, run: Run) -> Candidate | None:
-    """The candidate that a run answers with, None where it has no patch."""
-    ranked = [entry for entry in store.ranking(run.id) if entry.confirmed]
-    if not ranked:
+    """The candidate that a run answers with, None where it has no patch: the first that holds and that nobody
+    has to look at, else the first that holds."""
+    held = [entry.candidate for entry in store.ranking(run.id) if entry.confirmed]
+    if not held:
         return None
-    return next(c for c in store.candidates(run.id) if c.seq == ranked[0].candidate)
+    judged = {seq: judgement_of(store, run.id, seq) for seq in held}
+    clean = [seq for seq, judgement in judged.items() if judgement is None or not judgement.review]
+    return next(c for c in store.candidates(run.id) if c.seq == [*clean, *held][0])
+
+
+def _told_of(store: Store, run: Run) -> Candidate | None:
+    """The candidate that a receipt tells of: the answer, or the patch that was to be verified."""
+    if run.task.kind == "verify":
+        return next(iter(store.candidates(run.id)), None)
+    return answer_of(store, run)
 
 
 def build_receipt(
     store: Store, run: Run, outcome: Outcome, reason: str, sandbox: SandboxUsed, seconds: float
 ) -> Receipt:
-    answer = answer_of(store, run)
+    answer = _told_of(store, run)
     thoughts = {thought.seq: thought for thought in store.thoughts(run.id)}
     candidates = {candidate.seq: candidate for candidate in store.candidates(run.id)}
     cases = store.test_cases(run.id)
@@ -178,6 +193,7 @@ def build_receipt(
     tree = json.loads(store.get_blob(run.id, "tree") or b"{}")
     ranking = store.ranking(run.id)
     return Receipt(
+        kind=run.task.kind,
         run=run.id,
         treemend=run.treemend_version,
         outcome=outcome,
@@ -196,23 +212,29 @@ def build_receipt(
             *_changes(cases, TestRole.FLAKY, before, after),
             *_changes(cases, TestRole.FAILED_BEFORE, before, after),
         )[:TESTS_MAX],
-        ranking_note=_ranking_note(cases) if ranking else "",
+        ranking_note=_ranking_note(run, ranking, cases),
         ranking=tuple(ranking),
-        alternatives=_alternatives(ranking, answer, candidates, thoughts),
+        alternatives=_alternatives(ranking, answer, candidates, thoughts, _refused(store, run, ranking)),
         thoughts=_tried(store, run, candidates, thoughts),
         models=_model_use(store, run),
         notes=tuple(map(str, tree.get("notes", ()))),
         sandbox=sandbox,
+        judgement=judgement_of(store, run.id, answer.seq) if answer else None,
         counts=_counts(store, run, candidates, seconds),
         strategy=run.task.strategy,
         seed=run.task.seed,
-        command=fix_command(run.task),
+        command=command_of(run.task),
     )
 
 
-def _ranking_note(cases: list[TestCase]) -> str:
+def _ranking_note(run: Run, ranking: list[RankedCandidate], cases: list[TestCase]) -> str:
+    if not ranking or run.task.kind == "verify":
+        return ""
     untrusted = sum(case.origin in (TestOrigin.REPRODUCER, TestOrigin.GENERATED) for case in cases)
-    return UNTRUSTED_TESTS.format(count=untrusted) if untrusted else NO_UNTRUSTED_TESTS
+    note = UNTRUSTED_TESTS.format(count=untrusted) if untrusted else NO_UNTRUSTED_TESTS
+    if untrusted or len({entry.group for entry in ranking}) == 1:
+        return note
+    return f"Groups differ in what they do with calls like those of the tests. {note}"
 
 
 def _tried(
@@ -320,11 +342,18 @@ def _seen(executions: dict[str, Execution], test: str) -> str:
     return executions[test].outcome.value if test in executions else "not run"
 
 
+def _refused(store: Store, run: Run, ranking: Sequence[RankedCandidate]) -> dict[int, tuple[str, ...]]:
+    """What the verdict of record holds against candidates, by candidate."""
+    judged = {entry.candidate: judgement_of(store, run.id, entry.candidate) for entry in ranking}
+    return {seq: judgement.refused for seq, judgement in judged.items() if judgement is not None}
+
+
 def _alternatives(
     ranking: list[RankedCandidate],
     answer: Candidate | None,
     candidates: dict[int, Candidate],
     thoughts: dict[int, Thought],
+    refused: Mapping[int, tuple[str, ...]],
 ) -> tuple[Alternative, ...]:
     others = [entry for entry in ranking if answer is None or entry.candidate != answer.seq]
     return tuple(
@@ -334,7 +363,7 @@ def _alternatives(
             group=entry.group,
             thought=_thought_text(candidates[entry.candidate], thoughts),
             patch=patch_text(candidates[entry.candidate].patch),
-            refused_by_suite=entry.confirmed is False,
+            refused=refused.get(entry.candidate, ()),
         )
         for entry in others[:ALTERNATIVES_MAX]
     )

@@ -6,7 +6,7 @@ import re
 
 from treemend.agents.plain_text import counted
 from treemend.agents.receipt import Alternative, Receipt, TestChange
-from treemend.store.records import Outcome
+from treemend.store.records import CallChange, Outcome
 
 LISTED_MAX = 20
 BACKTICKS = re.compile(r"`+")
@@ -17,6 +17,7 @@ def render_markdown(receipt: Receipt) -> str:
     sections = [
         f"# treemend: {receipt.outcome.value}",
         _answer(receipt),
+        _judgement(receipt),
         _tests(receipt),
         _ranking(receipt),
         _thoughts(receipt),
@@ -26,6 +27,12 @@ def render_markdown(receipt: Receipt) -> str:
 
 
 def _answer(receipt: Receipt) -> str:
+    if receipt.kind == "verify":
+        said = f"{receipt.reason}." if receipt.reason else "Nothing speaks against the patch."
+        return f"{said}\n\n{_fenced(receipt.patch, 'diff')}" if receipt.patch else said
+    if receipt.outcome is Outcome.NEEDS_REVIEW:
+        head = f"Somebody should look at this patch: {receipt.reason}."
+        return f"{head}\n\n{receipt.thought}\n\n{_fenced(receipt.patch, 'diff')}"
     if receipt.outcome is not Outcome.REPAIRED:
         return f"No patch: {receipt.reason}."
     why = f"{_quoted(receipt.rationale)}\n\n" if receipt.rationale != receipt.thought else ""
@@ -34,6 +41,28 @@ def _answer(receipt: Receipt) -> str:
 
 def _quoted(text: str) -> str:
     return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def _judgement(receipt: Receipt) -> str:
+    judgement = receipt.judgement
+    if judgement is None:
+        return ""
+    lines = ["## What was checked", "", "| check | result | |", "|---|---|---|"]
+    lines += [f"| {c.name} | {c.result.value} | {_code(c.detail)} |" for c in judgement.checks]
+    if judgement.changed_calls:
+        lines += [
+            "",
+            "Calls that do something else with the patch, of tests that passed before or made up:",
+            "",
+        ]
+        lines += ["| call | before | after | by |", "|---|---|---|---|"]
+        lines += [_changed_call(change) for change in judgement.changed_calls[:LISTED_MAX]]
+    return "\n".join(lines)
+
+
+def _changed_call(change: CallChange) -> str:
+    by = _code(change.by_tests[0]) if change.by_tests else "made up"
+    return f"| {_code(change.call)} | {_code(change.before)} | {_code(change.after)} | {by} |"
 
 
 def _tests(receipt: Receipt) -> str:
@@ -46,7 +75,7 @@ def _tests(receipt: Receipt) -> str:
         lines += ["", "| test that a model wrote | before | after |", "|---|---|---|"]
         lines += [_row(change) for change in receipt.reproducers[:LISTED_MAX]]
         lines += _more(len(receipt.reproducers))
-    if receipt.outcome is Outcome.REPAIRED:
+    if receipt.outcome in (Outcome.REPAIRED, Outcome.ACCEPTED, Outcome.NEEDS_REVIEW):
         total, passed = receipt.regression_tests, receipt.regression_passed
         lines += [
             "",
@@ -67,7 +96,7 @@ def _more(count: int) -> list[str]:
 
 
 def _ranking(receipt: Receipt) -> str:
-    if not receipt.ranking:
+    if not receipt.ranking or receipt.kind == "verify":
         return ""
     groups = len({entry.group for entry in receipt.ranking})
     plausible = counted(len(receipt.ranking), "plausible candidate")
@@ -78,9 +107,10 @@ def _ranking(receipt: Receipt) -> str:
 
 
 def _alternative(alternative: Alternative) -> str:
-    refused = ", refused by the whole suite" if alternative.refused_by_suite else ""
+    refused = ", refused by the verdict of record" if alternative.refused else ""
     head = f"<details><summary>Rank {alternative.rank}{refused}</summary>"
-    body = f"{alternative.thought}\n\n{_fenced(alternative.patch, 'diff')}"
+    against = f"Refused: {'; '.join(alternative.refused)}.\n\n" if alternative.refused else ""
+    body = f"{alternative.thought}\n\n{against}{_fenced(alternative.patch, 'diff')}"
     return f"{head}\n\n{body}\n\n</details>"
 
 
@@ -108,13 +138,10 @@ def _models(receipt: Receipt) -> list[str]:
 
 
 def _circumstances(receipt: Receipt) -> str:
-    counts = receipt.counts
     lines = [
-        "## How it was found",
+        "## How it was judged" if receipt.kind == "verify" else "## How it was found",
         "",
-        f"- {counts.candidates_executed} candidates executed ({counts.duplicates} duplicates inherited "
-        f"their verdict), {counts.plausible} plausible, {counts.tests_run} tests run, "
-        f"{counts.seconds:g} s, strategy {receipt.strategy}, seed {receipt.seed}",
+        _work(receipt),
         f"- sandbox: {receipt.sandbox.name}",
         *[f"  - not covered: {sentence}" for sentence in receipt.sandbox.not_covered],
         f"- {receipt.shared_process}",
@@ -127,6 +154,18 @@ def _circumstances(receipt: Receipt) -> str:
         _fenced(receipt.command, "sh"),
     ]
     return "\n".join(lines)
+
+
+def _work(receipt: Receipt) -> str:
+    counts = receipt.counts
+    spent = f"{counts.tests_run} tests run, {counts.seconds:g} s"
+    if receipt.kind == "verify":
+        return f"- {spent}"
+    return (
+        f"- {counts.candidates_executed} candidates executed ({counts.duplicates} duplicates inherited "
+        f"their verdict), {counts.plausible} plausible, {spent}, "
+        f"strategy {receipt.strategy}, seed {receipt.seed}"
+    )
 
 
 def _fenced(text: str, language: str) -> str:

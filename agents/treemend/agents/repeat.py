@@ -8,11 +8,20 @@ from treemend.agents.model.settings import model_budget
 from treemend.store.records import Budget, Models, Task
 
 
-def fix_command(task: Task) -> str:
-    """The `treemend fix` that does the same from any folder; what the user typed where a trace, which
-    has no place on a command line, is part of it."""
+def command_of(task: Task) -> str:
+    """The command that does the same from any folder; what the user typed where a trace, which has no place
+    on a command line, is part of it. `treemend verify` reads its patch from standard input."""
+    if task.kind == "verify":
+        return shlex.join(("treemend", "verify", "-", *_verify_options(task)))
     typed = task.command if task.symptom.trace else ()
     return shlex.join(typed or ("treemend", "fix", *_options(task)))
+
+
+def _verify_options(task: Task) -> list[str]:
+    without_issue = task.symptom.model_copy(update={"issue": ""})
+    options = ["--issue", task.symptom.issue] if task.symptom.issue else []
+    options += ["--allow-test-edits"] if task.allow_test_edits else []
+    return [*options, *_options(task.model_copy(update={"symptom": without_issue}))]
 
 
 def _options(task: Task) -> list[str]:

@@ -8,24 +8,26 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
+from treemend.agents.gate import GATE, controls_for
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
-from treemend.agents.run_context import RunContext, messages_of
+from treemend.agents.run_context import REPORT, RunContext, messages_of
 from treemend.store.errors import UsageError
 from treemend.store.records import TestCase, TestOrigin
 from treemend.verify.baseline import Baseline, classify, failing_tests, nearest_passing
-from treemend.verify.runner import TestReport, TestRequest, TestResult
+from treemend.verify.runner import Function, TestReport, TestRequest, TestResult
+from treemend.verify.schedules import SCHEDULES
 
 FIRST_LIMIT_S = 60.0
 TRACED_PASSING_MAX = 400
 TRACING_SLOWDOWN = 3.0
 TRACING_SHARE = 0.2
 TRACED_TEST_SHARE = 0.02
-REPEATS = 3
 PATIENCE = 2.0
 HANG_LIMIT_S = 2.0
 TRACED_HANGS_MAX = 3
 BARE_SUITE_S_MAX = 10.0
+SCREENED_SUITE_S_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,23 +235,35 @@ def _affordable(tests: Sequence[str], suite: TestReport, time_s: float | None) -
 
 
 async def observe_repeats(
-    context: RunContext, suite: TestReport, load_plugins: bool
+    context: RunContext, suite: TestReport, load_plugins: bool, recorded: Sequence[Function] = ()
 ) -> tuple[TestReport, ...]:
-    """Run what failed again and again, in another order and under other hash seeds.
+    """Run the tests that matter again and again: in other orders, under other hash seeds, in other time
+    zones.
 
-    What hung did so twice by now, it or its like of the same file, which is taken as constant.
+    They are those that failed, and those passing ones that are nearest to them, unless the suite is long.
+    What hung did so twice by now, it or its like of the same file, which is taken as constant. The last
+    repeat has tests beside it that must fail; the first records calls of the functions given.
     """
     failing = tuple(test for test in failing_tests(suite) if test not in _hangs(suite))
+    if not failing:
+        return ()
+    near = nearest_passing(suite, failing, TRACED_PASSING_MAX) if suite.wall_s <= SCREENED_SUITE_S_MAX else ()
+    chosen = {*failing, *near}
+    tests = tuple(test for test in suite.results if test in chosen)
+    request = TestRequest(tests=tests, limit_s=_limit_s(context), load_plugins=load_plugins)
     reports = []
-    for number in range(1, REPEATS + 1) if failing else ():
-        request = TestRequest(
-            tests=failing[::-1] if number % 2 else failing,
-            limit_s=_limit_s(context),
-            hash_seed=number,
-            load_plugins=load_plugins,
-        )
-        doing = f"repeating what failed, {number} of {REPEATS}"
-        reports.append(await context.observe(f"repeat-{number}", 3 + number, request, doing))
+    for number, schedule in enumerate(SCHEDULES, 1):
+        name, attempt = f"repeat-{number}", 3 + number
+        doing = f"repeating what failed, {number} of {len(SCHEDULES)}"
+        asked = schedule.applied(request)
+        if number < len(SCHEDULES):
+            asked = replace(asked, recorded=tuple(recorded) if number == 1 else ())
+            reports.append(await context.observe(name, attempt, asked, doing))
+            continue
+        controls = controls_for(context, failing)
+        report, of_controls = await context.observe_with_controls(name, attempt, asked, controls, doing)
+        context.store.put_blob(context.id, GATE, REPORT.dump_json(of_controls))
+        reports.append(report)
     return tuple(reports)
 
 

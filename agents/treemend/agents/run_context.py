@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 from treemend.agents.progress import Listener, Working, ignore
 from treemend.store.database import Store
 from treemend.store.records import UNTOUCHED, Execution, Run, RunId, Spend, Task
+from treemend.verify.controls import Controls
+from treemend.verify.pytest_target import PytestTarget
 from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.sandbox import Sandbox
 from treemend.verify.warm_runner import WarmRunner
@@ -29,6 +31,8 @@ class RunContext:
         runner: Runs tests of the private tree; usable from the end of the prepare step on. Its verdict
             is that of record.
         warm: Runs the tests of candidates; None where `runner` does.
+        target: The target's own pytest on the private tree, None where other tests run.
+        runner_on: A cold runner of another tree that stands for the same repository.
     """
 
     store: Store
@@ -37,6 +41,8 @@ class RunContext:
     sandbox: Sandbox
     runner: TestRunner
     warm: WarmRunner | None
+    target: PytestTarget | None
+    runner_on: Callable[[Path], TestRunner]
     listener: Listener = ignore
     started: float = field(default_factory=time.monotonic)
     spent_before_s: float = 0.0
@@ -69,18 +75,55 @@ class RunContext:
 
         `doing` says in a few words what for.
         """
+        report = await self.once(name, request, doing)
+        self.count_untouched(name, attempt, report)
+        return report
+
+    async def observe_with_controls(
+        self, name: str, attempt: int, request: TestRequest, controls: Controls, doing: str
+    ) -> tuple[TestReport, TestReport]:
+        """The same with negative controls behind the tests: their results, and those of the controls."""
+        asked = replace(
+            request,
+            tests=(*(request.tests or ()), *controls.canaries),
+            overlay={**request.overlay, **controls.overlay},
+        )
+        report, of_controls = divided(await self.once(name, asked, doing), controls)
+        self.count_untouched(name, attempt, report)
+        return report, of_controls
+
+    async def once(
+        self, name: str, request: TestRequest, doing: str, runner: TestRunner | None = None
+    ) -> TestReport:
+        """Run tests cold and keep the report under a name; what is kept is not run again."""
         recorded = self.store.get_blob(self.id, name)
-        if recorded is None:
-            self.listener(Working(doing))
-            report = await self.run_tests(request)
-            self.store.put_blob(self.id, name, REPORT.dump_json(report))
-        else:
-            report = REPORT.validate_json(recorded)
+        if recorded is not None:
+            return REPORT.validate_json(recorded)
+        self.listener(Working(doing))
+        report = await self.run_tests(request, runner)
+        self.store.put_blob(self.id, name, REPORT.dump_json(report))
+        return report
+
+    def count_untouched(self, name: str, attempt: int, report: TestReport) -> None:
+        """Record the results of a run on the untouched tree."""
         spend = Spend(
             step=name, purpose="untouched tree", wall_s=report.wall_s, tests_run=len(report.results)
         )
         self.store.add_executions(self.id, executions_of(report, UNTOUCHED, attempt), spend)
-        return report
+
+
+def divided(report: TestReport, controls: Controls) -> tuple[TestReport, TestReport]:
+    """The report of the tests that are no controls, and that of the controls."""
+    own = frozenset(controls.tests)
+
+    def part(ours: bool) -> TestReport:
+        results = {test: result for test, result in report.results.items() if (test in own) is ours}
+        collected = report.collected
+        if collected is not None:
+            collected = tuple(test for test in collected if (test in own) is ours)
+        return replace(report, results=results, collected=collected)
+
+    return part(False), part(True)
 
 
 def executions_of(report: TestReport, candidate: int, attempt: int) -> list[Execution]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+from treemend.agents.target_python import target_interpreter
 from treemend.verify.command_runner import CommandRunner, CommandTarget
 from treemend.verify.discovery import discover_command, package_scripts, uses_unittest
-from treemend.verify.interpreter import Interpreter, find_interpreter, is_installed
+from treemend.verify.interpreter import Interpreter, is_installed
 from treemend.verify.probe_events import Progress, no_progress
 from treemend.verify.pytest_runner import PytestRunner
 from treemend.verify.pytest_target import PytestTarget, pytest_arguments
@@ -25,17 +26,18 @@ _IN_PYTHON = frozenset({"pytest", "py.test", "unittest"})
 
 @dataclass(frozen=True, slots=True)
 class Runners:
-    """How tests are run.
+    """How the tests of a repository are run.
 
     Attributes:
-        cold: Each request in a process of its own; its verdict is that of record.
-        warm: Serves candidates in forks, None where there is nothing to fork.
-        command: What runs the tests, for people.
-        because: Why this, where it was found and not given.
+        on: A cold runner of a tree that stands for the repository: each request in a process of its own.
+        warm: Serves candidates in forks; None where there is nothing to fork.
+        target: The target's own Python, None where something else runs the tests.
+        command: What runs the tests, for people; `because` says what tells so, where it was found.
     """
 
-    cold: TestRunner
+    on: Callable[[Path], TestRunner]
     warm: WarmRunner | None
+    target: PytestTarget | None
     command: str
     because: str = ""
 
@@ -64,20 +66,30 @@ def make_runners(
         found = discover_command(repo)
         if found is not None:
             test_command, because = found.command, found.because
-    interpreter = find_interpreter(python, repo)
+    interpreter = target_interpreter(python, repo)
     framework = None if junit_reports else python_framework(test_command)
     if framework is None:
         command = make_test_command(test_command, junit_reports, package_scripts(repo))
         toolchains = find_toolchains(repo, command.argv)
         other = CommandTarget(sandbox, command, toolchains, interpreter, tree, repo)
-        return Runners(CommandRunner(other, progress), None, command.text, because)
+        return Runners(
+            on=lambda tree: CommandRunner(replace(other, tree=tree), progress),
+            warm=None,
+            target=None,
+            command=command.text,
+            because=because,
+        )
     target = PytestTarget(sandbox=sandbox, interpreter=interpreter, tree=tree, repo=repo)
     if framework == "unittest" or (not test_command and _only_unittest(interpreter, repo)):
         target = replace(target, framework="unittest", arguments=_unittest_arguments(test_command))
-        return Runners(PytestRunner(target, progress), None, "python -m unittest")
-    target = replace(target, arguments=pytest_arguments(test_command))
-    cold = PytestRunner(target, progress)
-    return Runners(cold, WarmRunner(target, cold), "pytest")
+    else:
+        target = replace(target, arguments=pytest_arguments(test_command))
+
+    def on(tree: Path) -> PytestRunner:
+        return PytestRunner(replace(target, tree=tree), progress)
+
+    warm = WarmRunner(target, on(tree)) if target.framework == "pytest" else None
+    return Runners(on, warm, target, target.framework)
 
 
 def python_framework(test_command: str) -> str | None:

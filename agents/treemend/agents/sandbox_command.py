@@ -78,10 +78,10 @@ def _copied(workspace: Path, into: Path) -> PrivateTree:
 
 def _command(argv: list[str], workspace: Path, tree: Path, wall_s: float) -> Command:
     """As a run starts its tests: with the interpreter of the workspace, and nothing of this environment."""
-    from treemend.verify.interpreter import find_interpreter
+    from treemend.agents.target_python import target_interpreter
     from treemend.verify.sandbox import Command, Limits
 
-    interpreter = find_interpreter(_named_interpreter(argv[0], workspace), workspace)
+    interpreter = target_interpreter(_named_interpreter(argv[0], workspace), workspace)
     return Command(
         argv=tuple(argv),
         tree=tree,

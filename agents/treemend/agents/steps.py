@@ -7,8 +7,6 @@ needs of an earlier one it reads from the store, so a resumed process can begin 
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +14,15 @@ from typing import TYPE_CHECKING
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import EXHAUSTED, Exploration
+from treemend.agents.gate import observe_gate
+from treemend.agents.judgements import judgement_of
 from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
+from treemend.agents.preparation import copy_tree
 from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, SearchBegan, Working
 from treemend.agents.ranking import decide
-from treemend.agents.receipt import write_receipt
+from treemend.agents.receipt import answer_of, write_receipt
 from treemend.agents.reproduction import (
     REPRODUCERS,
     REPRODUCERS_NAME,
@@ -38,12 +39,10 @@ from treemend.agents.reproduction import (
 )
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GRAPH_VERSION, GraphState
+from treemend.agents.target_python import target_interpreter
 from treemend.search.budget import with_time_to_search
-from treemend.store.errors import StoreError
 from treemend.store.records import Outcome
-from treemend.tools.worktree import make_private_tree
 from treemend.verify.baseline import failing_tests
-from treemend.verify.interpreter import find_interpreter
 from treemend.verify.missing_modules import missing_module
 from treemend.verify.runner import TestReport
 from treemend.verify.selection import Selector
@@ -91,28 +90,8 @@ class Steps:
 
     async def prepare(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("prepare", self._context.task.repo))
-        await asyncio.to_thread(self._copy_tree)
+        await asyncio.to_thread(copy_tree, self._context)
         return {"run_id": self._context.id, "graph_version": GRAPH_VERSION}
-
-    def _copy_tree(self) -> None:
-        context = self._context
-        recorded = context.store.get_blob(context.id, "tree")
-        if recorded is not None:
-            context.listener(PhaseEnded("copied before"))
-            if not context.tree.is_dir():
-                raise StoreError(
-                    f"The private tree of run {context.id} is gone from {context.folder}.",
-                    mend="Start the run anew with `treemend fix`.",
-                )
-            return
-        shutil.rmtree(context.tree, ignore_errors=True)
-        context.folder.mkdir(parents=True, exist_ok=True)
-        made = make_private_tree(Path(context.task.repo), context.tree, commit=context.task.commit)
-        facts = {"digest": made.digest, "files": len(made.files), "notes": list(made.notes)}
-        context.store.put_blob(context.id, "tree", json.dumps(facts).encode())
-        for note in made.notes:
-            context.listener(Noted(note))
-        context.listener(PhaseEnded(f"{counted(len(made.files), 'file')} copied to work on"))
 
     async def localize(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("localize"))
@@ -133,6 +112,7 @@ class Steps:
         thinker = self._writer_for(observation)
         if trouble is not None and thinker is not None:
             return await self._within_budget(lambda: self._reproduce_issue(thinker, observation))
+        trouble = trouble or await self._distrust(observation)
         count = len(observation.baseline.targets)
         every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
         self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
@@ -173,11 +153,17 @@ class Steps:
         except BudgetSpent as spent:
             return {"ended": spent.limit}
 
+    async def _distrust(self, observation: Observation) -> NotReproduced | None:
+        """Why no test result is to be believed here, None where nothing speaks against them."""
+        baseline = observation.baseline
+        gate = await observe_gate(self._context, baseline.targets, baseline.regression)
+        return None if gate.trusted else NotReproduced(f"the tests can't be trusted: {gate.check.detail}")
+
     def _end(self, trouble: NotReproduced, suite: TestReport) -> GraphState:
         task = self._context.task
         said = (*suite.collection_errors.values(), *([] if suite.results else [suite.output]))
         repo = Path(task.repo)
-        missing = missing_module(said, find_interpreter(task.python, repo), repo)
+        missing = missing_module(said, target_interpreter(task.python, repo), repo)
         reason = trouble.reason if missing is None else f"{trouble.reason}. {missing}"
         self._context.store.put_blob(self._context.id, "reason", reason.encode())
         return {"ended": NOT_REPRODUCED}
@@ -221,7 +207,7 @@ class Steps:
         self._context.listener(PhaseStarted("rank"))
         tests = [*self._reproducers(), *await self._further_tests(search)]
         best = await decide(self._context, search.exploration, search.evaluator, self._selector, tests)
-        held = "none holds" if best is None else f"#{best.candidate} holds in a cold run of all tests"
+        held = "none holds" if best is None else f"#{best.candidate} holds in cold runs of all tests"
         self._context.listener(PhaseEnded(held if found else "nothing to rank"))
         return {}
 
@@ -249,15 +235,21 @@ class Steps:
         store, run_id = self._context.store, self._context.id
         if state.get("ended") == NOT_REPRODUCED:
             return Outcome.NOT_REPRODUCED, (store.get_blob(run_id, "reason") or b"").decode()
-        if any(entry.confirmed for entry in store.ranking(run_id)):
-            return Outcome.REPAIRED, ""
+        answer = answer_of(store, self._context.run)
+        if answer is not None:
+            judgement = judgement_of(store, run_id, answer.seq)
+            review = judgement.review if judgement is not None else ()
+            return (Outcome.NEEDS_REVIEW, "; ".join(review)) if review else (Outcome.REPAIRED, "")
         executed = sum(c.duplicate_of is None for c in store.candidates(run_id))
         nothing = NOTHING_TO_CHANGE if self._context.runner.records_lines else NOTHING_RECORDED
         why = _why_ended(state.get("ended", ""), executed, nothing)
         if executed == 0 and state.get("ended") in ("time", "usd", "tokens"):
             return Outcome.BUDGET_SPENT, why
         if store.ranking(run_id):
-            why = "the whole suite refused every candidate that the nearer tests let through"
+            why = "the whole suite or the judge refused every candidate that the nearer tests let through"
+            first = judgement_of(store, run_id, store.ranking(run_id)[0].candidate)
+            if first is not None and first.refused:
+                why += f": {first.refused[0]}"
         return Outcome.NOTHING_PLAUSIBLE, why
 
     async def _observation(self) -> Observation:

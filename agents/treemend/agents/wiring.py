@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Listener, Noted, SuiteProgress
+from treemend.agents.progress import Listener, Noted, SuiteProgress, ignore
 from treemend.agents.run_context import RunContext
 from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.verification import SUBMITTED, verify_submitted
 from treemend.store.database import Store
 from treemend.store.errors import StoreError, UsageError
 from treemend.store.records import Outcome, Run, RunId, Task
@@ -38,8 +39,8 @@ RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
 
-def new_run(store: Store, task: Task) -> Run:
-    """Give a task a run of its own and record it."""
+def new_run(store: Store, task: Task, patch: bytes = b"") -> Run:
+    """Give a task a run of its own and record it, with the patch that it is to judge."""
     run = Run(
         id=RunId(secrets.token_hex(4)),
         task=task,
@@ -48,6 +49,8 @@ def new_run(store: Store, task: Task) -> Run:
         treemend_version=version("treemend"),
     )
     store.create_run(run)
+    if task.kind == "verify":
+        store.put_blob(run.id, SUBMITTED, patch)
     return run
 
 
@@ -64,7 +67,7 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
     if run.graph_version != GRAPH_VERSION:
         raise StoreError(
             f"Run {run.id} was begun by treemend {run.treemend_version}, whose steps differ.",
-            mend="Start it anew with `treemend fix`, or resume it with that version.",
+            mend=f"Start it anew with `treemend {run.task.kind}`, or resume it with that version.",
         )
     if run.outcome is not None:
         return run
@@ -86,7 +89,10 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
 
 
 async def _work(store: Store, run: Run, listener: Listener) -> None:
-    context = _context(store, run, listener)
+    context = open_context(store, run, listener)
+    if run.task.kind == "verify":
+        await verify_submitted(context)
+        return
     thinker = _thinker(store, run)
     steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +115,8 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
                 await thinker.close()
 
 
-def _context(store: Store, run: Run, listener: Listener) -> RunContext:
+def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunContext:
+    """The services that a run works with. Raises SandboxUnavailableError where nothing can confine tests."""
     task = run.task
     sweep_leftovers()
     _sweep_folders(store)
@@ -132,8 +139,10 @@ def _context(store: Store, run: Run, listener: Listener) -> RunContext:
         run=run,
         folder=folder,
         sandbox=sandbox,
-        runner=runners.cold,
+        runner=runners.on(folder / "tree"),
         warm=runners.warm,
+        target=runners.target,
+        runner_on=runners.on,
         listener=listener,
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),

@@ -80,9 +80,12 @@ class Task(Record):
     """One repository with one symptom, and how to work on it. Paths are absolute.
 
     `junit_reports` are patterns of the files in which the test command reports. `command` is what the user
-    typed, for the receipt; it decides nothing.
+    typed, for the receipt; it decides nothing. A task of kind "verify" has a patch, which is kept with its
+    run.
     """
 
+    kind: Literal["fix", "verify"] = "fix"
+    allow_test_edits: bool = False
     repo: str
     symptom: Symptom = Symptom()
     only: tuple[str, ...] = ()
@@ -107,6 +110,9 @@ class Outcome(StrEnum):
     NOTHING_PLAUSIBLE = "nothing plausible"
     BUDGET_SPENT = "budget spent before any candidate"
     NOT_REPRODUCED = "cannot reproduce"
+    ACCEPTED = "accepted"
+    NEEDS_REVIEW = "needs review"
+    REFUSED = "refused"
     FAILED = "failed"
 
 
@@ -256,6 +262,100 @@ class Verdict(Record):
     reward: float
     reproducers_passed: int = 0
     reproducers: int = 0
+
+
+class CheckResult(StrEnum):
+    """What one check of a patch came to."""
+
+    HELD = "held"
+    FAILED = "failed"
+    NOT_COVERED = "not covered"
+
+
+class Check(Record):
+    """One check of a patch, by name; `detail` says what was seen, or why it could not look."""
+
+    name: str
+    result: CheckResult
+    detail: str = ""
+
+
+class Concern(Record):
+    """Something in a patch for a person to look at; `line` counts in the patched file, 0 is all of it."""
+
+    kind: str
+    path: str
+    line: int
+    detail: str
+
+
+class CallChange(Record):
+    """A call whose behaviour a patch changes: both told as source text, with what they raise or return.
+
+    `by_tests` are the tests that made the call; none where it was made up from one of theirs.
+    """
+
+    call: str
+    before: str
+    after: str
+    by_tests: tuple[str, ...] = ()
+
+
+class Judgement(Record):
+    """What the judge says of one patch beyond its test results, and what it looked at.
+
+    `refused` and `review` are the reasons for either, none where there is none. `changed_calls` are calls of
+    tests that passed before, or made up, which behave otherwise now: evidence, never a veto.
+    """
+
+    refused: tuple[str, ...] = ()
+    review: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    concerns: tuple[Concern, ...] = ()
+    changed_calls: tuple[CallChange, ...] = ()
+
+
+class Comparison(Record):
+    """What a test compared, both sides as text; `operator` is that of the source or an assertion's name."""
+
+    operator: str
+    left: str
+    right: str
+
+
+class RaisedException(Record):
+    """An exception and the innermost line of the repository that raised it ("" and 0 where there is none).
+
+    `relation` says how the one before it in the chain came from it: "cause", "context", "" for the first.
+    """
+
+    relation: str
+    kind: str
+    message: str
+    path: str
+    line: int
+
+
+class ExecutedBlock(Record):
+    """A basic block that ran, lines `first` to `last`, and the local variables at its end, as text."""
+
+    path: str
+    function: str
+    first: int
+    last: int
+    locals: dict[str, str]
+
+
+class FailureExplanation(Record):
+    """How a test failed: what it compared, what was raised, and which blocks of the repository's code ran,
+    the first and the last of them in the order in which they ended; `left_out` is how many ran in between."""
+
+    test: str
+    comparison: Comparison | None
+    exceptions: tuple[RaisedException, ...]
+    first_blocks: tuple[ExecutedBlock, ...]
+    last_blocks: tuple[ExecutedBlock, ...]
+    left_out: int
 
 
 class Rollout(Record):

@@ -12,6 +12,7 @@ from tests.agents.model_policy.conftest import KEY, SCRIPT, Models
 
 from treemend.agents.scripted_provider import Request, Rule, load_script
 from treemend.store.database import open_store
+from treemend.store.records import CallStatus, RunId
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -126,9 +127,11 @@ def test_S12_a_run_killed_while_it_asks_goes_on_and_asks_nothing_twice(
     assert resumed.returncode == 0, resumed.stderr.decode()
     assert RIGHT_LINE in resumed.stdout.decode()
     asked = Counter(json.dumps(request.body, sort_keys=True) for request in [*before, *after])
-    under_way = json.dumps(before[at - 1].body, sort_keys=True)
-    assert {text for text, count in asked.items() if count > 1} <= {under_way}
-    assert asked[under_way] == 2
+    repeated = {text: count for text, count in asked.items() if count > 1}
+    assert json.dumps(before[at - 1].body, sort_keys=True) in repeated
+    calls = open_store(models.folder / "state" / "treemend.db").model_calls(RunId(last_run(models)))
+    lost = [call for call in calls if call.status is CallStatus.LOST]
+    assert set(repeated.values()) == {2} and len(repeated) == len(lost), "only what was under way"
 
 
 def last_run(models: Models) -> str:

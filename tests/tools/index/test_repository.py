@@ -101,6 +101,18 @@ def test_a_copy_or_a_renamed_file_is_not_parsed(index: RepositoryIndex, tree: Pa
     assert names(index) == [("a.py", "f"), ("b.py", "f")]
 
 
+def test_files_that_change_places_keep_their_facts(index: RepositoryIndex, tree: Path) -> None:
+    write(tree, "a.py", "def first(): pass\n")
+    write(tree, "b.py", "def second(): pass\n\n")
+    write(tree, "c.py", "def third(): pass\n\n\n")
+    index.refresh()
+    write(tree, "a.py", "def second(): pass\n\n", aged=False)
+    write(tree, "b.py", "def first(): pass\n", aged=False)
+    (tree / "c.py").rename(tree / "d.py")
+    index.refresh()
+    assert names(index) == [("a.py", "second"), ("b.py", "first"), ("d.py", "third")]
+
+
 def test_a_touched_file_is_read_but_not_parsed(index: RepositoryIndex, tree: Path) -> None:
     write(tree, "a.py", "def f(): pass\n")
     index.refresh()

@@ -52,7 +52,7 @@ def unified_diff(path: str, before: bytes, after: bytes, context: int = 3) -> by
 
 def touched_paths(patch: bytes) -> tuple[str, ...]:
     """Every path that the patch reads, writes, renames or removes, in order of first mention."""
-    paths = (path for file in _parse(patch) for path in file.paths)
+    paths = (path for file in parse_patch(patch) for path in file.paths)
     return tuple(dict.fromkeys(paths))
 
 
@@ -62,7 +62,7 @@ def edit_lines(patch: bytes) -> tuple[tuple[str, str, str], ...]:
     White space in the text is normalized to single spaces.
     """
     found = []
-    for file in _parse(patch):
+    for file in parse_patch(patch):
         for hunk in file.hunks:
             for sign, line in hunk.lines:
                 text = " ".join(line.decode("utf-8", "replace").split())
@@ -80,7 +80,7 @@ def apply_patch_to_checkout(repo: Path, patch: bytes) -> None:
     """
     before: dict[str, bytes] = {}
     after: dict[str, bytes] = {}
-    for file in _parse(patch):
+    for file in parse_patch(patch):
         path = file.paths[0]
         if len(file.paths) != 1 or file.special or path in before:
             raise UsageError(
@@ -184,31 +184,40 @@ def _unescape(escape: bytes) -> bytes:
 
 
 @dataclass(slots=True)
-class _Hunk:
+class Hunk:
+    """The old file's first line of it, and its lines: (" ", "+" or "-", the line with its end)."""
+
     start: int
     lines: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class _FilePatch:
+class FilePatch:
     """One file's part: its paths (old, new), object names (old, new) and hunks.
 
-    `special`: it also creates, removes, renames, copies or is binary, or changes a mode.
+    `special`: it also creates, removes, renames, copies or is binary, or changes a mode. `mode` is that of
+    the file afterwards, "" where the patch doesn't say.
     """
 
     paths: list[str] = field(default_factory=list)
     objects: tuple[bytes, bytes] = (b"", b"")
-    hunks: list[_Hunk] = field(default_factory=list)
+    hunks: list[Hunk] = field(default_factory=list)
     special: bool = False
     has_old: bool = False
+    mode: str = ""
+    creates: bool = False
+    removes: bool = False
+    copies: bool = False
+    binary: bool = False
 
     def add_path(self, path: str) -> None:
         if path not in self.paths:
             self.paths.append(path)
 
 
-def _parse(patch: bytes) -> list[_FilePatch]:
-    files: list[_FilePatch] = []
+def parse_patch(patch: bytes) -> list[FilePatch]:
+    """What a patch does to each file. Raises UsageError where a hunk is cut short."""
+    files: list[FilePatch] = []
     lines = iter(_lines(patch))
     for line in lines:
         hunk = _HUNK.match(line)
@@ -221,9 +230,9 @@ def _parse(patch: bytes) -> list[_FilePatch]:
     return [file for file in files if file.paths]
 
 
-def _read_hunk(header: re.Match[bytes], lines: Iterator[bytes]) -> _Hunk:
+def _read_hunk(header: re.Match[bytes], lines: Iterator[bytes]) -> Hunk:
     """The hunk's lines by its own counts: a removed `-- x` looks like a header otherwise."""
-    hunk = _Hunk(int(header[1]))
+    hunk = Hunk(int(header[1]))
     old, new = (int(count) if count is not None else 1 for count in (header[2], header[4]))
     while old > 0 or new > 0:
         line = next(lines, b"")
@@ -241,7 +250,7 @@ def _read_hunk(header: re.Match[bytes], lines: Iterator[bytes]) -> _Hunk:
     return hunk
 
 
-def _drop_newline(hunk: _Hunk) -> None:
+def _drop_newline(hunk: Hunk) -> None:
     if hunk.lines:
         sign, line = hunk.lines[-1]
         hunk.lines[-1] = (sign, line.removesuffix(b"\n"))
@@ -254,25 +263,35 @@ _SPECIAL = re.compile(
 _NAMING = re.compile(rb"(?:rename|copy) (?:from|to) ")
 
 
-def _read_header(line: bytes, files: list[_FilePatch]) -> None:
+def _read_header(line: bytes, files: list[FilePatch]) -> None:
     if line.startswith(b"diff --git "):
-        files.append(_FilePatch(_named_twice(line[11:])))
+        files.append(FilePatch(_named_twice(line[11:])))
     elif line.startswith(b"--- "):
         # A patch without git's headers: each `---` begins a file.
         if not files or files[-1].has_old or files[-1].hunks:
-            files.append(_FilePatch())
+            files.append(FilePatch())
         files[-1].has_old = True
-        _read_name(line[4:], files[-1])
+        files[-1].creates |= not _read_name(line[4:], files[-1])
     elif not files:
         return
     elif line.startswith(b"+++ "):
-        _read_name(line[4:], files[-1])
+        files[-1].removes |= not _read_name(line[4:], files[-1])
     elif match := _INDEX.match(line):
         files[-1].objects = (match[1], match[2])
     elif _SPECIAL.match(line):
-        files[-1].special = True
-        if naming := _NAMING.match(line):
-            files[-1].add_path(_unquote(line[naming.end() :]))
+        _read_special(line, files[-1])
+
+
+def _read_special(line: bytes, file: FilePatch) -> None:
+    file.special = True
+    file.creates |= line.startswith(b"new file")
+    file.removes |= line.startswith(b"deleted file")
+    file.copies |= line.startswith(b"copy ")
+    file.binary |= line.startswith((b"GIT binary", b"Binary"))
+    if line.startswith((b"new mode ", b"new file mode ")):
+        file.mode = line.split()[-1].decode("ascii", "replace")
+    if naming := _NAMING.match(line):
+        file.add_path(_unquote(line[naming.end() :]))
 
 
 def _named_twice(names: bytes) -> list[str]:
@@ -285,17 +304,19 @@ def _named_twice(names: bytes) -> list[str]:
     return [_unquote(one)[2:]] if one[2:] == other[2:] and names[half : half + 1] == b" " else []
 
 
-def _read_name(name: bytes, file: _FilePatch) -> None:
+def _read_name(name: bytes, file: FilePatch) -> bool:
+    """Note a path; whether there is one."""
     quoted = _QUOTED.match(name)
     bare = quoted[0] if quoted else name.split(b"\t", 1)[0]
     if bare == b"/dev/null":
         file.special = True
-        return
+        return False
     path = _unquote(bare)
     file.add_path(path[2:] if path.startswith(("a/", "b/")) else path)
+    return True
 
 
-def _patched(file: _FilePatch, before: bytes) -> bytes:
+def _patched(file: FilePatch, before: bytes) -> bytes:
     path = file.paths[0]
     old, done = _lines(before), 0
     parts: list[bytes] = []

@@ -7,8 +7,10 @@ from pathlib import PurePosixPath
 
 from treemend.store.errors import UsageError
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
-_CI_FOLDERS = frozenset({".github", ".gitlab", ".circleci", ".buildkite", ".travis", ".azure-pipelines"})
+_TEST_FOLDERS = frozenset({"test", "tests", "testing", "__tests__", "__mocks__", "spec"})
+_CI_FOLDERS = frozenset(
+    {".cargo", ".github", ".mvn", ".gitlab", ".circleci", ".buildkite", ".travis", ".azure-pipelines"}
+)
 _NAMES = frozenset(
     {
         ".appveyor.yml",
@@ -23,12 +25,19 @@ _NAMES = frozenset(
         "appveyor.yml",
         "azure-pipelines.yml",
         "bitbucket-pipelines.yml",
+        "build.gradle",
+        "build.gradle.kts",
+        "build.rs",
+        "cargo.toml",
         "codecov.yml",
         "conftest.py",
         "gnumakefile",
+        "go.mod",
         "jenkinsfile",
         "makefile",
         "noxfile.py",
+        "package.json",
+        "pom.xml",
         "pyproject.toml",
         "pytest.ini",
         "pytest.toml",
@@ -41,7 +50,11 @@ _NAMES = frozenset(
         "usercustomize.py",
     }
 )
-_NAME_PATTERN = re.compile(r"test_.*\.py|.*_test\.py|.*\.pth|\.git.*", re.DOTALL)
+_NAME_PATTERN = re.compile(
+    r"test_.*\.py|.*_test\.py|.*\.pth|\.git.*"
+    r"|.*[._-](?:test|spec)\.[cm]?[jt]sx?|(?:jest|vite|vitest|babel)\.config\..*|\.mocharc.*|.*_test\.go",
+    re.DOTALL,
+)
 _PACKAGES = frozenset({"sitecustomize", "usercustomize"})
 # At the top, where they stand in for the runner's own modules.
 _RUNNER = frozenset({"_pytest", "pluggy", "pluggy.py", "pytest", "pytest.py"})

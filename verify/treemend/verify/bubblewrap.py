@@ -26,12 +26,21 @@ from treemend.verify.staging import private_folder, write_overlay
 from treemend.verify.uids import throwaway_uid
 
 _NAMESPACES = (
-    *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--die-with-parent", "--hostname", "sandbox", "--cap-drop", "ALL"),
 )
 # What the first inner command needs to own the copy and to read whatever root may read; it is
 # gone before the command starts.
 _ROOT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_CHOWN", "CAP_DAC_READ_SEARCH")
+# What finding and trusting a host of the network takes.
+_NETWORK = (
+    *("--dir", "/etc/ssl", "--dir", "/etc/pki", "--dir", "/etc/pki/tls"),
+    *(
+        word
+        for path in ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs")
+        for word in ("--ro-bind-try", os.path.realpath(path), path)
+    ),
+)
 _USER_ID = 1000
 _UNPRIVILEGED_GAPS = (
     "Shared memory that is mapped in part only is not counted in full.",
@@ -87,12 +96,14 @@ class Bubblewrap:
                 write_overlay(command.overlay, command.tree, overlay)
             files = {
                 path: stack.enter_context(_memory_file(data))
-                for path, data in _etc(drop.uid if drop else _USER_ID).items()
+                for path, data in _etc(drop.uid if drop else _USER_ID, network=command.network).items()
             }
             filtered = stack.enter_context(_memory_file(seccomp.namespaced_filter()))
             options = [
                 *self._identity(),
+                *(() if command.network else ("--unshare-net",)),
                 *system_arguments(command.limits.tree_bytes // 4),
+                *(_NETWORK if command.network else ()),
                 *_file_arguments(files),
                 *workspace_arguments(command, placement, overlay),
                 *("--chdir", str(placement.at), "--seccomp", str(filtered)),
@@ -117,12 +128,15 @@ class Bubblewrap:
         return [*_NAMESPACES, "--unshare-user", "--disable-userns", *mapped]
 
 
-def _etc(uid: int) -> Mapping[str, bytes]:
+def _etc(uid: int, *, network: bool) -> Mapping[str, bytes]:
+    hosts = b"127.0.0.1 localhost sandbox\n::1 localhost sandbox\n"
+    if network:
+        hosts = Path("/etc/hosts").read_bytes()
     accounts = f"root:x:0:0::/:/bin/sh\nsandbox:x:{uid}:{uid}::{HOME}:/bin/sh\n"
     return {
         "/etc/passwd": accounts.encode(),
         "/etc/group": f"root:x:0:\nsandbox:x:{uid}:\n".encode(),
-        "/etc/hosts": b"127.0.0.1 localhost sandbox\n::1 localhost sandbox\n",
+        "/etc/hosts": hosts,
     }
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from treemend.store.errors import UsageError
+from treemend.verify.environments import FoundPython, found_pythons
 
-VENV_FOLDERS = (".venv", "venv", ".virtualenv", "env")
 ELF_MAGIC = b"\x7fELF"
 
 
@@ -27,23 +26,22 @@ class Interpreter:
     readable: tuple[Path, ...]
 
 
-def find_interpreter(wanted: str, repo: Path) -> Interpreter:
-    """The interpreter the user named, else the repository's virtual environment, else this one.
+def find_interpreter(wanted: str, repo: Path, built: Path | None = None) -> Interpreter:
+    """The interpreter the user named, else that of the repository's environment, else this one.
+
+    `built` is the environment that treemend built for the repository, if it did.
 
     Raises:
         UsageError: the named interpreter isn't there, or is a script (such as a version manager's shim).
     """
-    return _admitted(_described(_found(wanted, repo)), repo)
+    return _admitted(_described(choose_python(wanted, repo, built).path), repo)
 
 
-def _found(wanted: str, repo: Path) -> Path:
+def choose_python(wanted: str, repo: Path, built: Path | None = None) -> FoundPython:
+    """The interpreter to take, and why. Raises UsageError where the named one isn't there."""
     if wanted:
-        return _named(wanted)
-    for folder in VENV_FOLDERS:
-        python = repo / folder / "bin" / "python"
-        if (repo / folder / "pyvenv.cfg").is_file() and python.exists():
-            return python
-    return Path(sys.executable)
+        return FoundPython(_named(wanted), "--python names it")
+    return next(found_pythons(repo, built))
 
 
 def is_installed(module: str, interpreter: Interpreter) -> bool:

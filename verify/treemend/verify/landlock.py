@@ -114,6 +114,11 @@ class Landlock:
             SandboxUnavailableError: confining or copying failed, so the command never ran.
             UsageError: a path of the overlay leaves the tree.
         """
+        if command.network:
+            raise SandboxUnavailableError(
+                "landlock: a command can't be given the network here.",
+                mend="Install bubblewrap (`apt-get install bubblewrap`).",
+            )
         with contextlib.ExitStack() as stack:
             private = stack.enter_context(private_folder(command.limits.tree_bytes))
             uid = None

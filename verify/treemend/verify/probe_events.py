@@ -8,8 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from treemend.store.records import Frame, TestOutcome
-from treemend.verify.runner import Arguments, Lines, Returned, TestReport, TestRequest, TestResult
+from treemend.store.records import (
+    Comparison,
+    ExecutedBlock,
+    FailureExplanation,
+    Frame,
+    RaisedException,
+    TestOutcome,
+)
+from treemend.verify.runner import (
+    Arguments,
+    Lines,
+    RecordedCall,
+    Returned,
+    TestReport,
+    TestRequest,
+    TestResult,
+)
 from treemend.verify.sandbox import CommandResult
 
 GRACE_S = 2.0
@@ -17,6 +32,7 @@ BETWEEN_TESTS_LIMIT_S = 60.0
 OUTPUT_TAIL_CHARS = 4000
 RETURNED_MAX = 100
 ARGUMENTS_MAX = 1000
+CALLS_MAX = 400
 
 
 Event = dict[str, Any]
@@ -80,6 +96,7 @@ class Listener:
         self._collected: Event | None = None
         self._end: Event | None = None
         self._no_pytest: Event | None = None
+        self._calls: tuple[RecordedCall, ...] = ()
 
     def hear(self, chunk: bytes) -> float | None:
         deadline_s: float | None = None
@@ -104,6 +121,8 @@ class Listener:
             self._end = event
         elif kind == "no-pytest":
             self._no_pytest = event
+        elif kind == "calls":
+            self._calls = tuple(map(_call, event["calls"][:CALLS_MAX]))
         else:
             self._others(event)
         return BETWEEN_TESTS_LIMIT_S
@@ -130,6 +149,7 @@ class Listener:
             collection_errors=_errors(collected),
             import_lines=_lines((collected or {}).get("lines", {})),
             foreign_modules=tuple(map(str, (self._end or {}).get("foreign", ()))),
+            calls=self._calls,
             problem=self._problem(result),
             output=output[-OUTPUT_TAIL_CHARS:],
             wall_s=result.wall_s,
@@ -181,6 +201,7 @@ def _result(event: Event) -> TestResult:
         lines=_lines(event["lines"]),
         returned=tuple(map(_returned, event.get("returned", ())[:RETURNED_MAX])),
         arguments=tuple(map(_arguments, event.get("arguments", ())[:ARGUMENTS_MAX])),
+        explanation=None if "explained" not in event else _explanation(event),
     )
 
 
@@ -192,6 +213,24 @@ def _returned(raw: dict[str, Any]) -> Returned:
 def _arguments(raw: dict[str, Any]) -> Arguments:
     types = {str(name): tuple(map(str, kinds)) for name, kinds in raw["types"].items()}
     return Arguments(str(raw["path"]), int(raw["line"]), str(raw["function"]), types)
+
+
+def _call(raw: dict[str, Any]) -> RecordedCall:
+    path, name, module, arguments = (str(raw[key]) for key in ("path", "name", "module", "arguments"))
+    return RecordedCall(path, name, module, arguments, tuple(map(str, raw["tests"])))
+
+
+def _explanation(event: Event) -> FailureExplanation:
+    raw = event["explained"]
+    comparison = raw["comparison"]
+    return FailureExplanation(
+        test=str(event["test"]),
+        comparison=None if comparison is None else Comparison(**comparison),
+        exceptions=tuple(RaisedException(**error) for error in raw["exceptions"]),
+        first_blocks=tuple(ExecutedBlock(**block) for block in raw["first"]),
+        last_blocks=tuple(ExecutedBlock(**block) for block in raw["last"]),
+        left_out=int(raw["left_out"]),
+    )
 
 
 def _lines(raw: dict[str, Any]) -> Lines:

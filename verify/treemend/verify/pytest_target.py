@@ -90,7 +90,7 @@ class PytestTarget:
         environment = {
             "PATH": f"{self.interpreter.path.parent}:/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
-            "TZ": "UTC",
+            "TZ": request.time_zone,
             "PYTHONHASHSEED": str(request.hash_seed),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -114,5 +114,7 @@ class PytestTarget:
             "limits": limits,
             "coverage": request.coverage,
             "exact": list(request.exact),
+            "explained": request.explained,
+            "recorded": [(function.path, function.name, function.line) for function in request.recorded],
             "origin": str(self.repo),
         }

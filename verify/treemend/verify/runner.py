@@ -6,10 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from treemend.store.records import Frame, TestOutcome
+from treemend.store.records import FailureExplanation, Frame, TestOutcome
 
 Lines = Mapping[str, tuple[int, ...]]
 """Executed lines by path relative to the tree, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or method of the tree: its file, dotted name in it, and first line, decorators included."""
+
+    path: str
+    name: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call of a recorded function. `arguments` is text that only the code under test's own interpreter may
+    read, inside a sandbox; `module` is the name that the function's file was imported by."""
+
+    path: str
+    name: str
+    module: str
+    arguments: str
+    tests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,9 @@ class TestRequest:
         coverage: Whether executed lines are recorded for each test.
         exact: Tests of which no line may be missed; of others, one that runs late in a long loop may be.
         hash_seed: PYTHONHASHSEED of the run.
+        time_zone: TZ of the run.
+        recorded: Functions of the tree whose calls are recorded (`calls` of the report).
+        explained: Whether failures are explained (`explanation` of a result), at several times the cost.
         load_plugins: Whether the runner loads the plugins that are installed beside it.
     """
 
@@ -38,6 +62,9 @@ class TestRequest:
     coverage: bool = False
     exact: tuple[str, ...] = ()
     hash_seed: int = 0
+    time_zone: str = "UTC"
+    recorded: tuple[Function, ...] = ()
+    explained: bool = False
     load_plugins: bool = True
 
 
@@ -76,6 +103,7 @@ class TestResult:
     lines: Lines = field(default_factory=dict)
     returned: tuple[Returned, ...] = ()
     arguments: tuple[Arguments, ...] = ()
+    explanation: FailureExplanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +116,7 @@ class TestReport:
         collection_errors: Message by the id of what could not be collected (mostly a test module).
         import_lines: Lines executed while collecting, that is on import (with coverage).
         foreign_modules: Modules that were imported from the user's checkout instead of the copy.
+        calls: Calls of the functions that the request wants recorded, each kind of arguments once.
         problem: Why the run as a whole gave nothing, where it did; for people.
         output: The end of what the test command printed.
     """
@@ -99,6 +128,7 @@ class TestReport:
     collection_errors: Mapping[str, str] = field(default_factory=dict)
     import_lines: Lines = field(default_factory=dict)
     foreign_modules: tuple[str, ...] = ()
+    calls: tuple[RecordedCall, ...] = ()
     problem: str = ""
     output: str = ""
     wall_s: float = 0.0

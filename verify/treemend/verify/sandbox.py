@@ -49,6 +49,7 @@ class Command:
             comes; the command finds the pipe's number in TREEMEND_REPORT_FD. Returning a number
             sets a new deadline, that many seconds from now, at which everything is killed.
         on_output: Called with each chunk of output that is kept, as it comes; it may not raise.
+        network: Whether it may use the machine's network: for a step that runs nothing of a repository's.
     """
 
     argv: Sequence[str]
@@ -62,6 +63,7 @@ class Command:
     limits: Limits = Limits()
     on_report: Callable[[bytes], float | None] | None = None
     on_output: Callable[[Stream, bytes], None] | None = None
+    network: bool = False
 
 
 Ending = Literal["exit", "signal", "time", "memory", "disk", "output", "deadline"]

@@ -127,7 +127,7 @@ class WarmRunner:
 
     async def _run(self, request: TestRequest, *, swap: bool) -> TestReport:
         report = None
-        if not (self.cold_because or request.coverage or request.hash_seed or request.tests is None):
+        if not (self.cold_because or _needs_own_process(request)):
             async with self._turn:
                 report = await self._run_warm(request, swap=swap)
         if report is None:
@@ -244,6 +244,17 @@ async def check_agreement(
             await runner.give_up("the outcomes in a warm process differ from those in a cold one")
     if not runner.cold_because and _outcomes(await runner.run(request)) != expected:
         runner.afresh_because = "the outcomes after collecting once differ from those in a cold process"
+
+
+def _needs_own_process(request: TestRequest) -> bool:
+    own = (
+        request.coverage
+        or request.recorded
+        or request.explained
+        or request.hash_seed
+        or request.time_zone != "UTC"
+    )
+    return bool(own) or request.tests is None
 
 
 def _outcomes(report: TestReport) -> dict[str, TestOutcome]:

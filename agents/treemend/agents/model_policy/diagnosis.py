@@ -1,7 +1,7 @@
 """What a run showed, in words for a model: places and values, never the code of a test that it may not see.
 
-Whoever has more to tell of a failed candidate (values at the ends of the blocks that ran, as in LDB) adds it
-to `Failure` and to `_described` here; nothing else looks at it.
+What `Evaluator.explain` can tell of a failed candidate beyond that (values at the ends of the blocks that ran,
+as in LDB) has its place here, beside `_described`: nothing else puts a failure into words for a model.
 """
 
 from __future__ import annotations

@@ -109,9 +109,12 @@ def known_digests(connection: sqlite3.Connection) -> dict[bytes, str]:
     return dict(connection.execute("SELECT digest, path FROM file WHERE status = ?", [INDEXED]))
 
 
-def facts_of_twin(connection: sqlite3.Connection, digest: bytes) -> EncodedFacts:
-    """The facts of a file with this content as a worker would give them, taken from the cache."""
-    file = connection.execute("SELECT id FROM file WHERE digest = ? LIMIT 1", [digest]).fetchone()[0]
+def facts_of_twin(connection: sqlite3.Connection, digest: bytes) -> EncodedFacts | None:
+    """The facts of a file with this content as a worker would give them, if the cache has one."""
+    found = connection.execute("SELECT id FROM file WHERE digest = ? LIMIT 1", [digest]).fetchone()
+    if found is None:
+        return None
+    file = found[0]
     package, has_errors, names, occurrences, imports = connection.execute(
         "SELECT package, has_errors, names, occurrences, imports FROM file WHERE id = ?", [file]
     ).fetchone()

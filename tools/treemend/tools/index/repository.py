@@ -103,8 +103,8 @@ class RepositoryIndex:
         if not changed and not gone:
             return Refreshed(len(listed), 0, 0, 0, tuple(notes))
         update = _Update(self, begun_ns)
-        update.remove(gone)
         update.add(changed)
+        update.remove(gone)
         return Refreshed(len(listed), len(changed), update.parsed, len(gone), tuple(notes))
 
 
@@ -130,8 +130,11 @@ class _Update:
         with _transaction(self._connection):
             for answer in self._pool.run(self._works(changed), len(EncodedFacts._fields)):
                 self._take(answer)
-            for source in self._twins:
-                self._write(source, cache.facts_of_twin(self._connection, source.digest))
+            # What a file was a twin of may have been written over since.
+            alone = [source for source in self._twins if not self._wrote_twin(source)]
+            if alone:
+                for answer in self._pool.run(map(self._work, alone), len(EncodedFacts._fields)):
+                    self._take(answer)
             for listed, reason in self._skipped:
                 cache.remove_files(self._connection, [listed.path])
                 cache.add_skipped(self._connection, listed, reason, self._stamp(listed))
@@ -147,8 +150,19 @@ class _Update:
             if source.digest in self._digests:
                 self._twins.append(source)
             else:
-                self._sources[listed.path] = source
-                yield Work(listed.path, ("facts", listed.language.name), source.data)
+                yield self._work(source)
+
+    def _work(self, source: cache.Source) -> Work:
+        listed = source.listed
+        self._sources[listed.path] = source
+        return Work(listed.path, ("facts", listed.language.name), source.data)
+
+    def _wrote_twin(self, source: cache.Source) -> bool:
+        encoded = cache.facts_of_twin(self._connection, source.digest)
+        if encoded is None:
+            return False
+        self._write(source, encoded)
+        return True
 
     def _read(self, listed: Listed) -> cache.Source:
         data = as_utf8(read_regular(self._root / listed.path))

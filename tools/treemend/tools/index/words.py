@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 WORD = re.compile(rb"[A-Za-z_\x80-\xff$][\w\x80-\xff$]+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -87,6 +88,15 @@ def words_of(data: bytes) -> str:
 def query_words(text: str) -> list[str]:
     """The distinct words of a query in their order."""
     return list(dict.fromkeys(words_of(text.encode("utf-8", "replace")).split()))
+
+
+def counted_words(text: str) -> Counter[str]:
+    """The words of a query with how often it says them."""
+    found: Counter[str] = Counter()
+    for word, count in Counter(WORD.findall(text.encode("utf-8", "replace"))).items():
+        for part in _EXPANDED[word].split():
+            found[part] += count
+    return found
 
 
 def folded(name: str) -> str:

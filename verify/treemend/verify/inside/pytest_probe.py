@@ -15,7 +15,9 @@ import signal
 import sys
 import time
 
-import line_tracers  # type: ignore[import-not-found] # beside this file, where it runs
+import call_recorder  # type: ignore[import-not-found] # beside this file, where it runs
+import failure_explainer  # type: ignore[import-not-found]
+import line_tracers  # type: ignore[import-not-found]
 
 # `typing` is not imported: names in annotations are never evaluated.
 TYPE_CHECKING = False
@@ -130,6 +132,10 @@ class Probe:
         self._reporter = reporter
         self._tracer = line_tracers.make_tracer(request["coverage"], request["root"])
         self._exact = frozenset(request["exact"])
+        self._recorder = call_recorder.make_recorder(request["recorded"], request["root"])
+        self.explainer = failure_explainer.make_explainer(
+            request["explained"], request["root"], request["files"] or []
+        )
         self._watch = Stopwatch(request["limits"], request["limit_s"], watcher)
         self._phases: dict[str, Any] = {}
         self._passed = 0
@@ -173,6 +179,11 @@ class Probe:
         self._tracer.arguments()
         self._tracer.start(exact=nodeid in self._exact)
         self._watch.start(nodeid)
+        self._recorder.begin(nodeid)
+        self.explainer.begin()
+
+    def pytest_assertrepr_compare(self, config: Any, op: str, left: object, right: object) -> None:
+        self.explainer.compare(op, left, right)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         phases = self._phases
@@ -184,8 +195,12 @@ class Probe:
             phases["frames"] = getattr(report, "treemend_frames", [])
 
     def pytest_runtest_logfinish(self, nodeid: str, location: object) -> None:
+        explained = self.explainer.end()
+        self._recorder.end()
         self._watch.stop()
         phases = self._phases
+        if explained is not None:
+            phases["explained"] = explained
         if self._watch.overran and phases["outcome"] != "passed":
             phases["outcome"] = "timeout"
             self._watch.count_hang(nodeid)
@@ -196,6 +211,11 @@ class Probe:
         if arguments:
             phases["arguments"] = arguments
         self._reporter.hold("test", test=nodeid, lines=self._tracer.take(), **phases)
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls recorded so far."""
+        recorded: list[dict[str, Any]] = self._recorder.take()
+        return recorded
 
     def finished(self, session: Any) -> None:
         """Stop the session when the request's gate says that the rest would tell nothing."""
@@ -269,6 +289,7 @@ def make_plugin(probe: Probe, lines: line_tracers.Lines) -> object:
             _shorten(call.excinfo)
             outcome: Any = yield
             if call.excinfo is not None:
+                probe.explainer.fail(call.excinfo.value)
                 outcome.get_result().treemend_frames = frames_below(call.excinfo, lines)
 
         @pytest.hookimpl(hookwrapper=True)
@@ -306,7 +327,7 @@ def main() -> int:
     request = json.loads(sys.stdin.buffer.read().decode("utf-8"))
     # As `python -m pytest` does: the working folder leads, this script's folder is not there.
     sys.path[0] = os.getcwd()
-    for name in ("line_tracers", "returned_values", "argument_types"):
+    for name in ("argument_types", "call_recorder", "failure_explainer", "line_tracers", "returned_values"):
         # The target may have a module of this name.
         sys.modules.pop(name)
     run(request, Reporter(report_fd(), request["nonce"]), NoWatcher())
@@ -327,6 +348,8 @@ def run(request: dict[str, Any], reporter: Reporter, watcher: Watcher) -> None:
     plugins = [probe, make_plugin(probe, line_tracers.Lines(root))]
     code = pytest.main(list(request["arguments"]), plugins=plugins)
     foreign = imported_from(request["origin"], root)
+    if request["recorded"]:
+        reporter.send("calls", calls=probe.calls())
     reporter.send("end", exit=int(code), seconds=time.perf_counter() - started, foreign=foreign)
 
 

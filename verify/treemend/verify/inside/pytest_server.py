@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 OURS = (
-    *("argument_types", "code_swap", "forks", "line_tracers", "pytest_collector", "pytest_probe"),
-    *("returned_values", "source_parts", "tree_files"),
+    *("argument_types", "call_recorder", "code_swap", "failure_explainer", "forks", "line_tracers"),
+    *("pytest_collector", "pytest_probe", "returned_values", "source_parts", "tree_files"),
 )
 COLLECTORS_MAX = 12
 """Collectors started in a life of the server; a suite that needs more of them gains nothing from them."""

@@ -1,0 +1,221 @@
+"""Fit the order of `locate`'s candidates on public issues with known fixes. Needs numpy.
+
+    python benchmarks/train_locator.py features --instances FILE --trees DIR --features FEATURES
+    python benchmarks/train_locator.py fit --features FEATURES --out FITTED
+
+The first command writes one JSON object a line: instance, repository, gold functions, and names and features
+of the candidates (no text of any issue or tree). The second prints the figures of each repository by the
+parameters fitted on all others, then fits on all and writes the parameters with the digest of FEATURES.
+
+The model is linear. Its loss is that of ListNet's top one (Cao et al., ICML 2007): the cross entropy
+between the softmax of scores of an instance's candidates and the uniform distribution over its gold ones,
+divided by the root of their number, plus an L2 penalty on standardized weights. It is convex: Newton's
+method.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from localize import already_predicted, instances
+
+from treemend.store.records import Symptom
+from treemend.tools.index.repository import RepositoryIndex
+from treemend.tools.localization.evidence import FEATURES, gather_evidence
+from treemend.tools.localization.locate import cues_of
+
+USED = (
+    "bm25 all", "bm25 title", "bm25 prose", "rank all", "rank title", "sum", "rank sum", "all in name",
+    "all in scope", "all in path", "title in name", "title in path", "title in body", "file bm25 all",
+    "file rank fused", "file fused", "class all", "module all", "rank in file", "rank in class",
+    "share of file best", "named", "class named", "class and name", "constructor of named", "subclass named",
+    "qualified", "module named", "path named", "frame", "innermost frame", "file of frame",
+    "no file of frame", "callee of best", "caller of best", "callee of named", "lines", "words", "dunder",
+    "constructor", "private", "same names", "functions in file", "aside", "test path", "package file",
+    "candidate place", "named as keyword",
+)  # fmt: skip
+_PENALTY = 10.0
+_ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
+
+
+def without_constructor(function: str) -> str:
+    """`Class.__init__` counts as `Class`, as in the published tables."""
+    owner = function.partition("::")[2]
+    return function.removesuffix(".__init__") if "." in owner else function
+
+
+def write_features(rows: Iterable[dict[str, Any]], trees: Path, target: Path) -> None:
+    """Add the candidates of instances that aren't in `target` yet."""
+    known = already_predicted(target)
+    with tempfile.TemporaryDirectory() as caches, target.open("a") as out:
+        for row in rows:
+            if row["instance_id"] in known:
+                continue
+            cache = Path(caches) / f"{row['repo'].replace('/', '+')}.sqlite3"
+            with RepositoryIndex(trees / row["instance_id"], cache) as index:
+                index.refresh()
+                symptom = Symptom(issue=row["problem_statement"])
+                evidence = gather_evidence(index.connection, cues_of(symptom, index.connection))
+            units = evidence.units
+            names = [
+                f"{units.files[unit.file].path}::{'.'.join(unit.qualified.split('.')[-2:])}"
+                for unit in map(units.by_id.__getitem__, evidence.candidates)
+            ]
+            found = {
+                "instance_id": row["instance_id"],
+                "repo": row["repo"],
+                "gold": row["gold_functions"],
+                "names": names,
+                "vectors": [evidence.vectors[candidate] for candidate in evidence.candidates],
+            }
+            out.write(json.dumps(found) + "\n")
+            out.flush()
+
+
+@dataclass
+class Instance:
+    """Candidates as rows of `vectors`; `is_gold` marks those that the fix changed."""
+
+    repo: str
+    names: list[str]
+    gold: list[str]
+    vectors: Any
+    is_gold: Any
+
+
+def read_instances(path: Path, np: Any) -> list[Instance]:
+    found: list[Instance] = []
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        gold = {without_constructor(name) for name in row["gold"]}
+        marks = np.array([without_constructor(name) in gold for name in row["names"]], float)
+        found.append(Instance(row["repo"], row["names"], row["gold"], np.array(row["vectors"]), marks))
+    return found
+
+
+def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> tuple[Any, Any, Any]:
+    """Means and scales of the features, and their weights; features that aren't USED have the weight 0."""
+    usable = [one for one in data if one.is_gold.any()]
+    stacked = np.vstack([one.vectors for one in usable])
+    means, scales = stacked.mean(axis=0), stacked.std(axis=0) + 1e-6
+    used = [FEATURES.index(name) for name in USED]
+    parts = [
+        (((one.vectors - means) / scales)[:, used], one.is_gold / one.is_gold.sum(), len(one.gold) ** -0.5)
+        for one in usable
+    ]
+    weights = np.zeros(len(used))
+    loss, gradient, curvature = _loss(parts, weights, penalty, np)
+    for _ in range(_ROUNDS):
+        step = np.linalg.solve(curvature, gradient)
+        length = 1.0
+        while length > _SHORTEST and _loss(parts, weights - length * step, penalty, np)[0] > loss:
+            length /= 2
+        weights = weights - length * step
+        before = loss
+        loss, gradient, curvature = _loss(parts, weights, penalty, np)
+        if before - loss < _CLOSE:
+            break
+    every = np.zeros(len(FEATURES))
+    every[used] = weights
+    return means, scales, every
+
+
+def _loss(
+    parts: Sequence[tuple[Any, Any, float]], weights: Any, penalty: float, np: Any
+) -> tuple[float, Any, Any]:
+    """The loss with its gradient and its second derivative."""
+    loss = 0.5 * penalty * float(weights @ weights)
+    gradient = penalty * weights
+    curvature = penalty * np.eye(len(weights))
+    for x, wanted, importance in parts:
+        scores = x @ weights
+        top = scores.max()
+        share = np.exp(scores - top)
+        total = share.sum()
+        share = share / total
+        expected = share @ x
+        loss += importance * float(top + np.log(total) - wanted @ scores)
+        gradient = gradient + importance * (expected - wanted @ x)
+        curvature = curvature + importance * ((x.T * share) @ x - np.outer(expected, expected))
+    return loss, gradient, curvature
+
+
+def accuracies(one: Instance, scores: Any, np: Any) -> list[float]:
+    """Acc@1, 5, 10 and 100 of functions, and Acc@1 of files."""
+
+    def hit(names: list[str], gold: list[str], count: int) -> float:
+        wanted = list(dict.fromkeys(gold))
+        first = list(dict.fromkeys(names))[:count]
+        return float(len(set(first) & set(wanted)) == min(len(wanted), count))
+
+    ranked = [one.names[at] for at in np.argsort(-scores, kind="stable")]
+    functions, gold = [list(map(without_constructor, names)) for names in (ranked, one.gold)]
+    files, gold_files = [[name.partition("::")[0] for name in names] for names in (ranked, one.gold)]
+    return [*(hit(functions, gold, count) for count in (1, 5, 10, 100)), hit(files, gold_files, 1)]
+
+
+def print_row(title: str, rows: Sequence[list[float]], np: Any) -> None:
+    figures = "  ".join(f"{100 * value:5.1f}" for value in np.mean(rows, axis=0))
+    print(f"{title:30s} {len(rows):4d}  {figures}")
+
+
+def leave_one_repository_out(data: Sequence[Instance], np: Any) -> None:
+    """Print the figures of each repository by the parameters fitted on all others, and by the fixed sum."""
+    print(f"{'repository':30s}    n   fn@1   fn@5  fn@10 fn@100 file@1")
+    total: list[list[float]] = []
+    for repo in sorted({one.repo for one in data}):
+        means, scales, weights = fit([one for one in data if one.repo != repo], np)
+        own = [one for one in data if one.repo == repo]
+        rows = [accuracies(one, (one.vectors - means) / scales @ weights, np) for one in own]
+        print_row(repo, rows, np)
+        total += rows
+    print_row("all, own repository left out", total, np)
+    means, scales, weights = fit(data, np)
+    seen = [accuracies(one, (one.vectors - means) / scales @ weights, np) for one in data]
+    print_row("all, seen in fitting", seen, np)
+    column = FEATURES.index("sum")
+    print_row("fixed sum", [accuracies(one, one.vectors[:, column], np) for one in data], np)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("features", "fit"))
+    parser.add_argument("--instances", type=Path)
+    parser.add_argument("--trees", type=Path)
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    if options.command == "features":
+        write_features(instances(options.instances), options.trees, options.features)
+        return
+    np: Any = import_module("numpy")
+    data = read_instances(options.features, np)
+    leave_one_repository_out(data, np)
+    if options.out:
+        means, scales, weights = fit(data, np)
+        model = {
+            "fitted_on": {
+                "instances": len(data),
+                "features_sha256": hashlib.sha256(options.features.read_bytes()).hexdigest(),
+            },
+            "features": FEATURES,
+            "means": means.tolist(),
+            "scales": scales.tolist(),
+            "weights": weights.tolist(),
+            "trees": [],
+        }
+        options.out.write_text(json.dumps(model, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The order of candidates: parameters fitted on public issues, or a fixed sum where there are none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp
+from typing import Any
+
+from treemend.tools.localization.evidence import FEATURES, Evidence
+
+FITTED = "fitted.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """score(x) = sum of weights x (x - mean) / scale, plus the leaf of x in each tree.
+
+    A tree is a list of nodes (feature, threshold, left, right), x <= threshold goes left, and a list of
+    leaves; a child below zero is the leaf -1 - child.
+    """
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    trees: tuple[tuple[tuple[tuple[int, float, int, int], ...], tuple[float, ...]], ...]
+
+    def score(self, vector: Sequence[float]) -> float:
+        total = 0.0
+        for value, mean, scale, weight in zip(vector, self.means, self.scales, self.weights, strict=True):
+            total += weight * (value - mean) / scale
+        for nodes, leaves in self.trees:
+            at = 0
+            while at >= 0:
+                feature, threshold, left, right = nodes[at]
+                at = left if vector[feature] <= threshold else right
+            total += leaves[-1 - at]
+        return total
+
+
+@cache
+def fitted_model() -> Model | None:
+    """The model of the package; None where it is missing, or was fitted on other features."""
+    place = files("treemend.tools.localization").joinpath(FITTED)
+    try:
+        return model_of(json.loads(place.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def model_of(data: Any) -> Model | None:
+    """A model as the training script writes it; None if its features aren't FEATURES.
+
+    Raises:
+        KeyError, TypeError, ValueError: the data has another form.
+    """
+    if tuple(data["features"]) != FEATURES:
+        return None
+    trees = tuple(
+        (
+            tuple((int(at), float(bound), int(left), int(right)) for at, bound, left, right in nodes),
+            tuple(map(float, leaves)),
+        )
+        for nodes, leaves in data["trees"]
+    )
+    linear = [tuple(map(float, data[key])) for key in ("means", "scales", "weights")]
+    return Model(linear[0], linear[1], linear[2], trees)
+
+
+FIXED = Model(
+    (0.0,) * len(FEATURES),
+    (1.0,) * len(FEATURES),
+    tuple(float(name == "sum") for name in FEATURES),
+    (),
+)
+"""The fixed sum of scores: what ranks where there is no fitted model, and the baseline that one must beat."""
+
+
+def score_candidates(evidence: Evidence, model: Model | None) -> dict[int, float]:
+    """The score of each candidate in (0, 1], 1 for the likeliest; candidates keep their order."""
+    raw = {row: (model or FIXED).score(evidence.vectors[row]) for row in evidence.candidates}
+    top = max(raw.values(), default=0.0)
+    return {row: exp(max(score - top, -50.0)) for row, score in raw.items()}
