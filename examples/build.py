@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("one-file", "two-files", "two-edits", "out-of-reach", "flaky")
+NAMES = ("one-file", "two-files", "two-edits", "out-of-reach", "flaky", "late-fee")
 IDENTITY = {
     f"GIT_{role}_{field}": value
     for role in ("AUTHOR", "COMMITTER")

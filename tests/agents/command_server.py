@@ -19,6 +19,10 @@ import treemend.agents.cli
 import treemend.agents.graph
 import treemend.agents.presentation
 import treemend.agents.wiring
+from treemend.agents.model.provider import load_litellm
+
+if "--with-models" in sys.argv:
+    load_litellm()
 
 
 def serve() -> dict[str, Any] | None:

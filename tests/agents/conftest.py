@@ -47,7 +47,8 @@ def state(tmp_path: Path) -> Path:
 class CommandServer:
     """The command line in forks of a process that has imported it, which takes seconds otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self._process = self._started()
 
     def run(
@@ -75,12 +76,19 @@ class CommandServer:
 
     def _started(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, str(Path(__file__).parent / "command_server.py")],
+            [sys.executable, str(Path(__file__).parent / "command_server.py"), *self._options],
             env={**os.environ, "PYTHONPATH": SOURCES, "PYTHONHASHSEED": HASH_SEED},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
+
+    def kill_running(self) -> None:
+        """SIGKILL what it runs, and leave it alone itself."""
+        number = self._process.pid
+        children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
 
     def close(self) -> None:
         """End it with what it runs."""

@@ -52,7 +52,7 @@ async def test_what_is_added_leaves_the_first_change_as_it_is() -> None:
     ideas = await added(one, Parent(key=made.key, feedback=HALF))
     assert ideas
     for idea in ideas:
-        text = apply_edits(CODE, list(await one.realize(idea.key)))
+        text = apply_edits(CODE, list((await one.realize(idea.key, ())).edits))
         assert ">" in text.split("def second")[0]
         assert text != CODE.replace("<", ">")
     assert abs(sum(idea.prior for idea in ideas) - 1.0) < 1e-9
@@ -83,7 +83,7 @@ async def test_edits_of_the_same_characters_are_not_combined() -> None:
     one = policy({("code.py", 2): 1.0})
     for made in await changes_of(one, 2):
         for idea in await added(one, Parent(key=made.key, feedback=HALF)):
-            edits = list(await one.realize(idea.key))
+            edits = list((await one.realize(idea.key, ())).edits)
             assert all(a.end < b.start for a, b in pairwise(edits))
 
 
@@ -104,5 +104,5 @@ async def test_where_the_code_crashes_next_is_mended_though_no_failing_test_had_
     crash = Failure(message=message, frames=(Frame(path="code.py", line=4, function="pick"),))
     now = Feedback(passed=frozenset(), failures={"one": crash, "two": crash})
     ideas = await added(one, Parent(key=made.key, feedback=now))
-    texts = [apply_edits(SLIPS, list(await one.realize(idea.key))) for idea in ideas[:5]]
+    texts = [apply_edits(SLIPS, list((await one.realize(idea.key, ())).edits)) for idea in ideas[:5]]
     assert SLIPS.replace("itmes", "items").replace("lats", "last") in texts

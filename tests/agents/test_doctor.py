@@ -35,7 +35,7 @@ def test_a_machine_that_can_run_is_told_so(treemend: Treemend, examples: Path, s
     assert "starts here" in told
     assert "not covered: " in told
     assert f"with pytest {pytest.__version__}" in told
-    assert f"{state / 'treemend.db'} opens, schema 1" in told
+    assert f"{state / 'treemend.db'} opens, schema 2" in told
     assert "missing" not in told
     assert b"\x1b" not in result.stdout
     assert result.stderr == b""

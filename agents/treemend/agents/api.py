@@ -60,6 +60,10 @@ async def repair_async(
     python: str = "",
     strategy: Strategy = "mcts",
     budget: Budget | None = None,
+    models: Sequence[str] = (),
+    api_base: str = "",
+    record: str | Path = "",
+    replay: str | Path = "",
     seed: int = 0,
     on_event: Listener = ignore,
     store: str | Path | None = None,
@@ -76,7 +80,12 @@ async def repair_async(
         test_command: The command that runs the project's tests, "" to find it.
         junit_reports: Patterns of the JUnit XML files that it writes, where they are to tell.
         python: The interpreter that runs the tests, "" to find it.
-        budget: The limits, 300 seconds by default.
+        budget: The limits, 300 seconds by default; with models also 40 candidates, 5 of them after the first
+            plausible one.
+        models: Models that think, by litellm's names, or `role=model`; () thinks with templates alone.
+        api_base: The address of a model server of one's own.
+        record: A folder that completions are kept in.
+        replay: A folder that completions come from, with no network.
         on_event: Is told what goes on, in this thread, while it goes on.
         store: Where runs are recorded; None is the user's state folder.
 
@@ -86,10 +95,16 @@ async def repair_async(
         UsageError: the repository or a test isn't there, or there are no tests.
         SandboxUnavailableError: nothing on this machine can confine the tests.
         StoreError: the state folder or the database can't be used.
+        ModelError: no model can be reached; the run can be resumed.
     """
     from treemend.agents.intake import make_task
+    from treemend.agents.model.settings import check_prices, model_budget, parse_models
     from treemend.store.database import open_store
 
+    chosen = parse_models(models, api_base=api_base, record=record, replay=replay)
+    limits = budget or model_budget(Budget().time_s, None, None, None, None, chosen)
+    if chosen is not None:
+        check_prices(chosen, limits)
     task = make_task(
         repo,
         issue=issue,
@@ -101,7 +116,8 @@ async def repair_async(
         junit_reports=junit_reports,
         python=python,
         strategy=strategy,
-        budget=budget or Budget(),
+        budget=limits,
+        models=chosen,
         seed=seed,
     )
     return await run_task(open_store(store), task, on_event)

@@ -75,7 +75,14 @@ def fix(
     strategy: options.Strategy = options.StrategyName.mcts,
     time: options.Time = 300.0,
     candidates: options.Candidates = None,
-    after: options.After = 100,
+    after: options.After = None,
+    model: options.Model = None,
+    api_base: options.ApiBase = "",
+    budget_usd: options.BudgetUsd = None,
+    budget_tokens: options.BudgetTokens = None,
+    dry_run: options.DryRun = False,
+    record: options.Record = None,
+    replay: options.Replay = None,
     seed: options.Seed = 0,
     test_timeout: options.TestTimeout = None,
     sandbox: options.Sandbox = options.SandboxName.auto,
@@ -91,10 +98,12 @@ def fix(
     The diff goes to standard output and nothing else does, progress to standard error.
     """
     from treemend.agents.intake import make_task
+    from treemend.agents.model.settings import check_prices, model_budget, parse_models
     from treemend.agents.reading import read_bytes, read_issue, read_text
-    from treemend.store.records import Budget
 
     wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
+    models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
+    budget = model_budget(time, candidates, after, budget_usd, budget_tokens, models)
     task = make_task(
         repo,
         issue=read_issue(issue),
@@ -109,11 +118,59 @@ def fix(
         sandbox=sandbox.value,
         test_timeout_s=test_timeout,
         strategy=strategy.value,
-        budget=Budget(time_s=time, candidates=candidates, after=after),
+        budget=budget,
+        models=models,
         seed=seed,
         command=("treemend", *sys.argv[1:]),
     )
+    if dry_run:
+        _tell_cost(task)
+    if models is not None:
+        check_prices(models, budget)
     _start(task, store, wanted)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in words, or - for standard input.")],
+    repo: options.Repo = Path("."),
+    model: options.Model = None,
+    api_base: options.ApiBase = "",
+    budget_usd: options.BudgetUsd = None,
+    budget_tokens: options.BudgetTokens = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
+    json: options.Json = False,
+) -> None:
+    """Let a model answer a question about the repository; every place that it cites is looked up."""
+    import asyncio
+
+    from treemend.agents.model.settings import check_prices, parse_models
+    from treemend.agents.model_policy.asking import answer_question
+    from treemend.agents.presentation import print_answered
+    from treemend.agents.reading import read_issue
+    from treemend.store.errors import UsageError
+    from treemend.store.records import Budget
+
+    models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
+    if models is None:
+        raise UsageError(
+            "A question needs a model.", mend="Name one with --model; `treemend search` needs none."
+        )
+    budget = Budget(usd=budget_usd, tokens=budget_tokens)
+    check_prices(models, budget)
+    answered = asyncio.run(answer_question(read_issue(question), repo, models, budget))
+    print_answered(answered, as_json=json)
+    raise typer.Exit(0 if answered.citations else code_search_cli.NOTHING_FOUND)
+
+
+def _tell_cost(task: Task) -> NoReturn:
+    """Print what models may cost at most, and end."""
+    from treemend.agents.model_policy.cost import most_by_role
+    from treemend.agents.presentation import print_cost
+
+    print_cost(most_by_role(task), task.budget)
+    raise typer.Exit(0)
 
 
 @app.command()

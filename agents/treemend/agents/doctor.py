@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -175,6 +176,9 @@ def _other_python() -> str:
 
 
 def check_model() -> Check:
+    named = os.environ.get("TREEMEND_MODEL", "")
+    if named:
+        return Check("model", "ok", f"TREEMEND_MODEL names {one_line(named)}; nothing was sent to try it")
     return Check("model", "ok", "none configured, and none needed: the template policy thinks")
 
 

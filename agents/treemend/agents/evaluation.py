@@ -10,9 +10,9 @@ from treemend.agents.confirmation import Trial
 from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
 from treemend.agents.judge import Ruling, changed_functions, rule
 from treemend.agents.progress import Working
-from treemend.agents.reproduction import Observation
+from treemend.agents.reproduction import Observation, Reproducer
 from treemend.agents.run_context import RunContext, executions_of
-from treemend.search.reward import reward
+from treemend.search.reward import reproduced_reward, reward
 from treemend.store.records import (
     UNTOUCHED,
     Candidate,
@@ -31,9 +31,10 @@ from treemend.verify.added_code import ChangedText
 from treemend.verify.baseline import limits_by_test
 from treemend.verify.behaviour import FUNCTIONS_MAX, behaviour_classes, observe_behaviour
 from treemend.verify.judgement import Tally, covering, tally
-from treemend.verify.runner import RecordedCall, TestReport, TestRequest
+from treemend.verify.runner import RecordedCall, TestReport, TestRequest, TestRunner
 from treemend.verify.spectra import Line
 
+UNTRUSTED_LIMIT_S = 5.0
 PATIENCE = 4.0
 """How many times its own limit a test gets in the verdict of record, which load must not decide; the limit
 that a user gave stands."""
@@ -67,13 +68,29 @@ class Evaluator:
         self._lines = {test: result.lines for test, result in observation.traced.results.items()}
         self._import_lines = observation.traced.import_lines
         self._load_plugins = observation.load_plugins
+        self._reproducers = observation.reproducers if not self._baseline.targets else ()
         fixed_s = context.task.test_timeout_s
+        self._untrusted_limit_s = fixed_s or UNTRUSTED_LIMIT_S
         self._limits_s = limits_by_test(observation.suite.results, fixed_s)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The target tests, those that hung last: the first hang ends a candidate's evaluation."""
         return self._targets
+
+    @property
+    def nothing_passes(self) -> Verdict:
+        """The verdict of a patch that changes nothing."""
+        return Verdict(
+            candidate=UNTOUCHED,
+            targets_passed=0,
+            targets=len(self.targets),
+            regressions=(),
+            not_run=0,
+            plausible=False,
+            reward=0.0,
+            reproducers=len(self._reproducers),
+        )
 
     def patched(self, edits: Sequence[Edit]) -> Patched:
         """Apply edits to the untouched tree, in memory."""
@@ -104,7 +121,8 @@ class Evaluator:
     ) -> tuple[Verdict, Feedback | None]:
         """Run the target tests, then the regression tests that the change can reach; record all of it.
 
-        Feedback comes with a verdict that is progress on what was known `before`, without regression.
+        Feedback comes with a verdict that is progress on what was known `before`, without regression; to a
+        model that thinks, with every one.
         """
         regression = covering(
             self._baseline.regression,
@@ -114,13 +132,19 @@ class Evaluator:
         )
         if not self._context.runner.records_lines:
             regression = self._baseline.regression
-        report = await self._context.run_tests(
-            self._request(candidate, regression, gate=len(self.targets)), self._context.warm
-        )
-        verdict = _verdict(candidate, tally(report, self.targets, regression))
-        after = feedback_of(report.results, self.targets)
+        request = self._request(candidate, regression, gate=len(self.targets) or None)
+        report = await self._run(request, self._context.warm)
+        result = tally(report, self.targets, regression)
+        if self._reproducers:
+            reproduced = await self.run_untrusted(candidate, self._reproducers)
+            report = _together(report, reproduced)
+            verdict = _reproduced_verdict(candidate, result, reproduced)
+        else:
+            verdict = _verdict(candidate, result)
+        after = feedback_of(report.results, self._wanted)
         progress = not (verdict.plausible or verdict.regressions) and is_progress(before, after)
-        if progress:
+        told = progress or self._context.task.models is not None
+        if told:
             self._context.store.put_blob(
                 self._context.id, feedback_name(candidate), FEEDBACK.dump_json(after)
             )
@@ -130,12 +154,43 @@ class Evaluator:
             executions_of(report, candidate.seq, attempt=1),
             _spend("candidate", candidate.seq, report),
         )
-        return verdict, after if progress else None
+        return verdict, after if told else None
+
+    async def _run(self, request: TestRequest, runner: TestRunner | None = None) -> TestReport:
+        """Run tests; where a change reaches none, there is nothing to run."""
+        if not request.tests:
+            return TestReport(results={}, collected=())
+        return await self._context.run_tests(request, runner)
+
+    @property
+    def _wanted(self) -> tuple[str, ...]:
+        return self.targets or tuple(test.id for test in self._reproducers)
+
+    async def run_untrusted(self, candidate: Candidate, tests: Sequence[Reproducer]) -> TestReport:
+        """Run tests that a model wrote against a candidate, in a process of their own."""
+        files = {test.path: test.code.encode() for test in tests}
+        request = self._request(candidate, (), gate=None)
+        names = tuple(test.id for test in tests)
+        return await self._context.run_tests(
+            replace(
+                request, overlay={**files, **request.overlay}, tests=names, limit_s=self._untrusted_limit_s
+            )
+        )
 
     def recorded_feedback(self, candidate: Candidate) -> Feedback | None:
         """The feedback that came with a candidate's verdict."""
         data = self._context.store.get_blob(self._context.id, feedback_name(candidate))
         return None if data is None else FEEDBACK.validate_json(data)
+
+    async def record_untrusted(self, candidate: Candidate, tests: Sequence[Reproducer]) -> None:
+        """Run those of the tests that did not run on a candidate yet, and record what they gave."""
+        store, run_id = self._context.store, self._context.id
+        known = {one.test for one in store.executions(run_id, candidate.seq)}
+        left = [test for test in tests if test.id not in known]
+        if left:
+            report = await self.run_untrusted(candidate, left)
+            spend = _spend("untrusted", candidate.seq, report)
+            store.add_executions(run_id, executions_of(report, candidate.seq, attempt=1), spend)
 
     async def confirm(self, candidate: Candidate, calls: Sequence[RecordedCall]) -> Ruling:
         """The verdict of record: targets and every test that passed before, cold, in a fresh tree, and what
@@ -261,6 +316,29 @@ def _verdict(candidate: Candidate, result: Tally) -> Verdict:
     )
 
 
+def _reproduced_verdict(candidate: Candidate, result: Tally, reproduced: TestReport) -> Verdict:
+    """Where no target test is known, a candidate is plausible that breaks nothing and lets a reproducer
+    pass: any of them, for each may be wrong."""
+    outcomes = [one.outcome is TestOutcome.PASSED for one in reproduced.results.values()]
+    passed, broken = sum(outcomes), bool(result.regressions)
+    return Verdict(
+        candidate=candidate.seq,
+        targets_passed=0,
+        targets=0,
+        regressions=result.regressions,
+        not_run=result.not_run,
+        plausible=result.plausible and passed > 0,
+        reward=reproduced_reward(passed, max(1, len(outcomes)), broken),
+        reproducers_passed=passed,
+        reproducers=len(outcomes),
+    )
+
+
+def _together(first: TestReport, second: TestReport) -> TestReport:
+    results = {**first.results, **second.results}
+    return replace(first, results=results, wall_s=first.wall_s + second.wall_s)
+
+
 def _spend(purpose: str, candidate: int, report: TestReport) -> Spend:
     return Spend(
         step=f"{purpose}-{candidate}",
@@ -270,19 +348,10 @@ def _spend(purpose: str, candidate: int, report: TestReport) -> Spend:
     )
 
 
-def inherited(candidate: Candidate, verdicts: Mapping[int, Verdict], targets: int) -> Verdict:
+def inherited(candidate: Candidate, verdicts: Mapping[int, Verdict], untouched: Verdict) -> Verdict:
     """The verdict of a duplicate: that of the candidate (or the untouched tree) that it equals."""
-    if candidate.duplicate_of is None or candidate.duplicate_of == UNTOUCHED:
-        return Verdict(
-            candidate=candidate.seq,
-            targets_passed=0,
-            targets=targets,
-            regressions=(),
-            not_run=0,
-            plausible=False,
-            reward=0.0,
-        )
-    return verdicts[candidate.duplicate_of].model_copy(update={"candidate": candidate.seq})
+    same = verdicts.get(candidate.duplicate_of or UNTOUCHED, untouched)
+    return same.model_copy(update={"candidate": candidate.seq})
 
 
 def load_sources(tree: Path, paths: Sequence[str]) -> tuple[dict[str, SourceFile], dict[str, str]]:

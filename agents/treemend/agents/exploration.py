@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from treemend.agents.evaluation import Evaluator, inherited
-from treemend.agents.feedback import Feedback
-from treemend.agents.policy import Parent, Policy
+from treemend.agents.feedback import Feedback, is_progress
+from treemend.agents.policy import Parent, Policy, Sibling
 from treemend.agents.progress import CandidateStarted, CandidateTried
 from treemend.agents.run_context import RunContext
 from treemend.agents.state import GraphState
@@ -59,6 +59,7 @@ class Exploration:
         self._verdicts: dict[int, Verdict] = {}
         self._digests: dict[str, int] = {}
         self._candidate_of: dict[int, int] = {}
+        self._feedback: dict[int, Feedback] = {}
         self._progress: dict[int, Feedback] = {}
         self._rollouts = 0
         self._executed = 0
@@ -71,18 +72,20 @@ class Exploration:
         store, run_id = self._context.store, self._context.id
         for candidate in store.candidates(run_id):
             self._remember(candidate, self._evaluator.patched(candidate.edits).digest)
-            feedback = self._evaluator.recorded_feedback(candidate)
-            if feedback is not None:
-                self._progress[candidate.seq] = feedback
         for verdict in store.verdicts(run_id):
             self._count(verdict)
+        known = store.thoughts(run_id)
+        self._thoughts.update((thought.seq, thought) for thought in known)
+        for candidate in self._candidates.values():
+            self._learn(candidate, self._evaluator.recorded_feedback(candidate))
         rollouts = {rollout.thought: rollout for rollout in store.rollouts(run_id)}
-        for batch in _batches(store.thoughts(run_id)):
+        for batch in _batches(known):
             parent = batch[0].parent
             if parent in rollouts:
                 self._hand_up(rollouts.pop(parent))
             opened = len(self._tree.nodes[parent].children)
-            proposal = await self._policy.propose(self._parent(parent), opened, WIDTH)
+            asked = self._parent(parent, batch[0].seen)
+            proposal = await self._policy.propose(asked, opened, WIDTH)
             self._open(parent, batch, proposal.reserve_prior)
         for rollout in rollouts.values():
             self._hand_up(rollout)
@@ -92,7 +95,7 @@ class Exploration:
         """Tell a reward to the tree; a thought that made progress may be added to."""
         self._rollouts += 1
         self._tree = backpropagate(self._tree, rollout.thought, rollout.reward)
-        if rollout.candidate in self._progress:
+        if rollout.candidate in self._progress and not self._thoughts[rollout.thought].expandable:
             self._tree = reopen(self._tree, rollout.thought)
 
     def select(self, state: GraphState) -> GraphState:
@@ -102,6 +105,8 @@ class Exploration:
             thoughts=len(self._thoughts),
             candidates=len(self._candidates),
         )
+        if state.get("ended"):
+            return {**counts, "action": "stop"}
         limit = spent(
             self._budget,
             candidates=self._executed,
@@ -123,7 +128,8 @@ class Exploration:
             return
         parent = state["thought"]
         opened = len(self._tree.nodes[parent].children)
-        proposal = await self._policy.propose(self._parent(parent), opened, WIDTH)
+        seen = len(self._candidates)
+        proposal = await self._policy.propose(self._parent(parent, seen), opened, WIDTH)
         thoughts = [
             Thought(
                 seq=seq,
@@ -134,6 +140,8 @@ class Exploration:
                 key=idea.key,
                 place=idea.place,
                 has_edit=idea.has_edit,
+                expandable=idea.expandable or not idea.has_edit,
+                seen=seen,
             )
             for seq, idea in enumerate(proposal.ideas, start=len(self._tree.nodes))
         ]
@@ -144,44 +152,82 @@ class Exploration:
         """Turn the selected thought into a candidate."""
         if len(self._candidates) > state["candidates"]:
             return
-        thought = self._thoughts[state["thought"]]
-        edits = tuple(await self._policy.realize(thought.key))
-        patched = self._evaluator.patched(edits)
+        await self._make_candidate(self._thoughts[state["thought"]])
+
+    async def _make_candidate(self, thought: Thought, rethought: str = "") -> Candidate:
+        texts = self._texts(thought.seq, len(self._candidates))
+        if rethought:
+            texts = (*texts[:-1], rethought)
+        realized = await self._policy.realize(thought.key, texts)
+        patched = self._evaluator.patched(realized.edits)
         duplicate_of = self._digests.get(patched.digest)
-        if patched.digest == self._evaluator.untouched_digest(edits):
+        if patched.digest == self._evaluator.untouched_digest(realized.edits):
             duplicate_of = UNTOUCHED
         candidate = Candidate(
             seq=len(self._candidates) + 1,
             thought=thought.seq,
-            edits=edits,
+            edits=realized.edits,
             patch=patched.patch,
             prior=self._path_prior(thought),
             duplicate_of=duplicate_of,
+            rethought=rethought,
+            rationale=realized.rationale,
         )
         self._context.store.add_candidate(self._context.id, candidate)
         self._remember(candidate, patched.digest)
+        return candidate
 
     async def evaluate(self, state: GraphState) -> None:
-        """Judge the newest candidate; a duplicate inherits its verdict and runs nothing."""
-        candidate = self._candidates[state["candidates"] + 1]
+        """Judge the round's first candidate."""
+        await self._judge(self._candidates[state["candidates"] + 1])
+
+    async def rethink(self, state: GraphState) -> None:
+        """Give a thought whose candidate failed its one second chance, where the policy has other words."""
+        first = self._candidates[state["candidates"] + 1]
+        second = self._candidates.get(first.seq + 1)
+        if second is None:
+            feedback = self._feedback.get(first.seq)
+            if feedback is None or not feedback.failures:
+                return
+            thought = self._thoughts[first.thought]
+            texts = self._texts(thought.seq, first.seq)
+            rethought = await self._policy.rethink(thought.key, texts, first.patch, feedback)
+            if not rethought:
+                return
+            second = await self._make_candidate(thought, rethought)
+        await self._judge(second)
+
+    async def _judge(self, candidate: Candidate) -> None:
+        """Run a candidate's tests; a duplicate inherits its verdict and runs nothing."""
         if candidate.seq in self._verdicts:
             return
         if candidate.duplicate_of is None:
-            path = self._path(candidate.thought)
+            path = self._path_of(candidate)
             self._context.listener(CandidateStarted(candidate.seq, path, self._context.tests_run))
             places = [thought.place for thought in path if thought.place]
             verdict, feedback = await self._evaluator.evaluate(candidate, places, self._before(candidate))
-            if feedback is not None:
-                self._progress[candidate.seq] = feedback
         else:
-            verdict = inherited(candidate, self._verdicts, len(self._evaluator.targets))
+            feedback = None
+            verdict = inherited(candidate, self._verdicts, self._evaluator.nothing_passes)
             spend = Spend(step=f"candidate-{candidate.seq}", purpose="duplicate", wall_s=0.0)
             self._context.store.record_evaluation(self._context.id, verdict, [], spend)
         self._count(verdict)
+        self._learn(candidate, feedback)
+
+    def _learn(self, candidate: Candidate, feedback: Feedback | None) -> None:
+        """Keep what a candidate showed; what is progress on its parent may be added to."""
+        verdict = self._verdicts.get(candidate.seq)
+        if feedback is None or verdict is None:
+            return
+        self._feedback[candidate.seq] = feedback
+        failed = not (verdict.plausible or verdict.regressions)
+        if failed and is_progress(self._before(candidate), feedback):
+            self._progress[candidate.seq] = feedback
 
     def backpropagate(self, state: GraphState) -> None:
-        """Hand the reward up the tree and tell the listener."""
-        candidate = self._candidates[state["candidates"] + 1]
+        """Hand the better of the round's rewards up the tree and tell the listener."""
+        tried = [c for seq, c in self._candidates.items() if seq > state["candidates"]]
+        candidate = max(tried, key=lambda c: (self._verdicts[c.seq].reward, -c.seq))
         verdict = self._verdicts[candidate.seq]
         if not self._tree.nodes[candidate.thought].evaluated:
             rollout = Rollout(
@@ -192,7 +238,8 @@ class Exploration:
             )
             self._context.store.add_rollout(self._context.id, rollout)
             self._hand_up(rollout)
-        self._context.listener(self._tried(candidate, verdict))
+        for one in tried:
+            self._context.listener(self._tried(one, self._verdicts[one.seq]))
 
     def plausible(self) -> list[Candidate]:
         """The candidates to rank, one of each syntax tree, in the order in which they were found."""
@@ -221,7 +268,7 @@ class Exploration:
 
     def _tried(self, candidate: Candidate, verdict: Verdict) -> CandidateTried:
         return CandidateTried(
-            path=self._path(candidate.thought),
+            path=self._path_of(candidate),
             verdict=verdict,
             executed=self._executed,
             thoughts=len(self._thoughts),
@@ -238,37 +285,63 @@ class Exploration:
     def _path(self, thought: int) -> tuple[Thought, ...]:
         return tuple(self._thoughts[seq] for seq in path(self._tree, thought)[1:])
 
+    def _path_of(self, candidate: Candidate) -> tuple[Thought, ...]:
+        """The thoughts behind a candidate, the last one as it was rethought."""
+        *above, last = self._path(candidate.thought)
+        text = candidate.rethought or last.text
+        return (*above, last.model_copy(update={"text": text}))
+
     def _path_prior(self, thought: Thought) -> float:
         prior = 1.0
         for step in self._path(thought.seq):
             prior *= step.prior
         return prior
 
-    def _parent(self, thought: int) -> Parent:
-        """A thought as the policy is asked about it: later candidates than its own change nothing."""
+    def _parent(self, thought: int, seen: int) -> Parent:
+        """A thought as the policy is asked about it when there were `seen` candidates; of what was gained
+        elsewhere, candidates later than its own change nothing."""
+        siblings = self._tried_below(thought, seen)
         if not thought:
-            return Parent()
+            return Parent(siblings=siblings)
         candidate = self._candidate_of.get(thought, 0)
         earlier = {seq: feedback for seq, feedback in self._progress.items() if seq < candidate}
         return Parent(
             key=self._thoughts[thought].key,
-            feedback=self._progress.get(candidate),
+            feedback=self._feedback.get(candidate),
             gains={self._key_of(seq): feedback.passed for seq, feedback in earlier.items()},
+            texts=self._texts(thought, seen),
+            siblings=siblings,
         )
+
+    def _tried_below(self, thought: int, seen: int) -> tuple[Sibling, ...]:
+        tried = []
+        for child in self._tree.nodes[thought].children:
+            candidate = self._candidate_of.get(child, 0)
+            if 0 < candidate <= seen:
+                text = self._texts(child, seen)[-1]
+                place = self._thoughts[child].place
+                tried.append(Sibling(text, place, self._feedback.get(candidate)))
+        return tuple(tried)
+
+    def _texts(self, thought: int, seen: int) -> tuple[str, ...]:
+        """The thoughts that lead to one, itself last, as they read when there were `seen` candidates."""
+        rethought = {
+            c.thought: c.rethought for c in self._candidates.values() if c.seq <= seen and c.rethought
+        }
+        numbers = [] if not thought else path(self._tree, thought)[1:]
+        return tuple(rethought.get(seq, self._thoughts[seq].text) for seq in numbers)
 
     def _key_of(self, candidate: int) -> str:
         return self._thoughts[self._candidates[candidate].thought].key
 
     def _before(self, candidate: Candidate) -> Feedback:
         """What was known of the thought that a candidate's thought adds to."""
-        above = self._tree.nodes[candidate.thought].parent
-        known = self._progress.get(self._candidate_of.get(above or 0, 0))
+        above = self._thoughts[candidate.thought].parent
+        known = self._progress.get(self._candidate_of.get(above, 0))
         return self._symptom if known is None else known
 
     def _open(self, parent: int, thoughts: list[Thought], reserve_prior: float) -> None:
-        opened = [
-            OpenThought(prior=t.prior, has_edit=t.has_edit, expandable=not t.has_edit) for t in thoughts
-        ]
+        opened = [OpenThought(prior=t.prior, has_edit=t.has_edit, expandable=t.expandable) for t in thoughts]
         self._tree = expand(self._tree, parent, opened, reserve_prior)
         self._thoughts.update((thought.seq, thought) for thought in thoughts)
 

@@ -1,8 +1,8 @@
 """The run as a LangGraph graph (DESIGN section 3): each step a node, the search a cycle.
 
 intake is done when a run is created; here follow
-prepare -> localize -> reproduce -> plan -> (select -> expand | realize -> evaluate -> backpropagate)*
--> rank -> report.
+prepare -> localize -> reproduce -> plan
+-> (select -> expand | realize -> evaluate -> rethink -> backpropagate)* -> rank -> report.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def build_graph(
     graph.add_node("expand", steps.expand)
     graph.add_node("realize", steps.realize)
     graph.add_node("evaluate", steps.evaluate)
+    graph.add_node("rethink", steps.rethink)
     graph.add_node("backpropagate", steps.backpropagate)
     graph.add_node("rank", steps.rank)
     graph.add_node("report", steps.report)
@@ -44,17 +45,18 @@ def build_graph(
     graph.add_edge("plan", "select")
     graph.add_conditional_edges("select", _by_action, ["expand", "realize", "rank"])
     graph.add_edge("expand", "select")
-    graph.add_edge("realize", "evaluate")
-    graph.add_edge("evaluate", "backpropagate")
+    graph.add_conditional_edges("realize", _unless_ended("evaluate", "select"), ["evaluate", "select"])
+    graph.add_edge("evaluate", "rethink")
+    graph.add_edge("rethink", "backpropagate")
     graph.add_edge("backpropagate", "select")
     graph.add_edge("rank", "report")
     graph.add_edge("report", END)
     return graph.compile(checkpointer=checkpointer)
 
 
-def _unless_ended(following: str) -> Callable[[GraphState], str]:
+def _unless_ended(following: str, otherwise: str = "report") -> Callable[[GraphState], str]:
     def route(state: GraphState) -> str:
-        return "report" if state.get("ended") else following
+        return otherwise if state.get("ended") else following
 
     return route
 

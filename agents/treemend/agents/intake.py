@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from treemend.store.errors import UsageError
-from treemend.store.records import Budget, Frame, Strategy, Symptom, Task
+from treemend.store.records import Budget, Frame, Models, Strategy, Symptom, Task
 from treemend.tools.junit import parse_junit
 from treemend.tools.paths import is_protected
 from treemend.tools.traces import parse_trace
@@ -32,6 +32,7 @@ def make_task(
     test_timeout_s: float | None = None,
     strategy: Strategy = "mcts",
     budget: Budget | None = None,
+    models: Models | None = None,
     seed: int = 0,
     command: Sequence[str] = (),
     kind: Literal["fix", "verify"] = "fix",
@@ -63,6 +64,7 @@ def make_task(
         strategy=strategy,
         seed=seed,
         budget=budget or Budget(),
+        models=models,
         command=tuple(command),
         kind=kind,
         allow_test_edits=allow_test_edits,

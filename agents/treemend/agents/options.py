@@ -50,7 +50,28 @@ Commit = Annotated[str, typer.Option(help="Work on this commit instead of the tr
 Strategy = Annotated[StrategyName, typer.Option(help="How to search.")]
 Time = Annotated[float, typer.Option(help="Seconds after which the search ends.", min=1.0)]
 Candidates = Annotated[int | None, typer.Option(help="Candidates to execute at most.", min=1)]
-After = Annotated[int, typer.Option(help="Candidates to execute after the first plausible one.", min=0)]
+After = Annotated[
+    int | None,
+    typer.Option(
+        help="Candidates to execute after the first plausible one. (default: 100, 5 with a model)", min=0
+    ),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="TREEMEND_MODEL",
+        help="A model that thinks, by litellm's name, or role=model (plan, code, test, judge); "
+        "may be given again, to fall back on.",
+    ),
+]
+ApiBase = Annotated[
+    str, typer.Option(envvar="TREEMEND_API_BASE", help="The address of a model server of your own.")
+]
+BudgetUsd = Annotated[float | None, typer.Option(help="Dollars that models may cost at most.", min=0.0)]
+BudgetTokens = Annotated[int | None, typer.Option(help="Tokens that models may use at most.", min=1)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the models may cost at most, and end.")]
+Record = Annotated[Path | None, typer.Option(help="Keep what models answer in this folder.")]
+Replay = Annotated[Path | None, typer.Option(help="Answer from this folder, with no network.")]
 Seed = Annotated[int, typer.Option(help="Same inputs and seed give the same patch.")]
 TestTimeout = Annotated[
     float | None, typer.Option(help="Seconds for each test. (default: from what it took before)", min=0.1)

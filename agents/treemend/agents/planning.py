@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from pathlib import Path
 
 from treemend.agents.evaluation import load_sources
 from treemend.agents.evidence import OddType
@@ -12,8 +13,9 @@ from treemend.agents.feedback import Feedback, feedback_of
 from treemend.agents.localize import rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
-from treemend.tools.paths import is_protected
-from treemend.tools.source import SourceFile
+from treemend.store.errors import UsageError
+from treemend.tools.paths import check_relative, is_protected
+from treemend.tools.source import NotEditable, SourceFile
 from treemend.tools.syntax import Module, parse_module
 from treemend.verify.argument_types import OddArgument, odd_arguments
 from treemend.verify.runner import TestResult
@@ -48,13 +50,18 @@ class Plan:
 
 def make_plan(context: RunContext, observation: Observation) -> Plan:
     """Rank the lines that the failing tests execute, outside of what judges a patch."""
-    traced, targets = observation.traced.results, observation.baseline.targets
+    traced = dict(observation.traced.results)
+    targets = observation.baseline.targets
+    if not targets:
+        # Where the suite shows nothing, what a model wrote says where to look.
+        traced.update({test.id: test.result for test in observation.reproducers})
+        targets = tuple(test.id for test in observation.reproducers)
     symptom = context.task.symptom
     failing = [traced[test] for test in targets if test in traced]
     paths = [
         path
         for path in _paths(failing, [frame.path for frame in symptom.frames])
-        if _editable(path, context.task.only)
+        if is_editable(path, context.task.only)
     ]
     sources, refused = load_sources(context.tree, paths)
     modules = {path: parse_module(path, source.text) for path, source in sources.items()}
@@ -74,8 +81,10 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         return rank_lines(failing, passing, symptom.frames, functions, text)
 
     odd = odd_arguments(failing, [traced[test] for test in passed])
-    feedback = feedback_of(_told(observation), targets)
-    return Plan(sources, modules, refused, feedback, suspicion, tuple(_odd_types(odd, functions)))
+    told = {**traced, **_told(observation)}
+    everything = EditableSources(context.tree, context.task.only, sources)
+    feedback = feedback_of(told, targets)
+    return Plan(everything, modules, refused, feedback, suspicion, tuple(_odd_types(odd, functions)))
 
 
 def _odd_types(odd: Sequence[OddArgument], functions: Mapping[Line, str]) -> Iterator[OddType]:
@@ -98,6 +107,31 @@ def _first_run(lines: Sequence[int]) -> range:
     return range(lines[0], end + 1)
 
 
+class EditableSources(dict[str, SourceFile]):
+    """The files that may be edited, by path: those already read, and any other read when it is asked for.
+
+    A path that may not be edited raises KeyError.
+    """
+
+    def __init__(self, tree: Path, only: tuple[str, ...], read: Mapping[str, SourceFile]) -> None:
+        super().__init__(read)
+        self._tree = tree
+        self._only = only
+
+    def __missing__(self, path: str) -> SourceFile:
+        if not is_editable(path, self._only):
+            raise KeyError(path)
+        try:
+            check_relative(path)
+            file = self._tree / path
+            if not file.resolve(strict=True).is_relative_to(self._tree.resolve()):
+                raise KeyError(path)
+            self[path] = source = SourceFile.read(file)
+        except (UsageError, NotEditable, OSError, ValueError) as error:
+            raise KeyError(path) from error
+        return source
+
+
 def _told(observation: Observation) -> dict[str, TestResult]:
     """The plain run's results, with what functions gave back in the traced one: tracing can change where
     a deep recursion ends, not what a call returns."""
@@ -114,7 +148,8 @@ def _paths(failing: list[TestResult], frame_paths: list[str]) -> list[str]:
     return sorted(traced | raised | set(frame_paths))
 
 
-def _editable(path: str, only: tuple[str, ...]) -> bool:
+def is_editable(path: str, only: tuple[str, ...]) -> bool:
+    """Whether a patch may touch a file: code that `--only` leaves in, and nothing that judges patches."""
     if not path.endswith(".py") or is_protected(path):
         return False
     return not only or any(

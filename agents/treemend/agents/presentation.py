@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from treemend.agents.api import RepairResult
 from treemend.agents.doctor import Check, exit_code_of
@@ -17,7 +18,11 @@ from treemend.agents.receipt import Receipt, patch_text
 from treemend.agents.receipt_markdown import render_markdown
 from treemend.agents.verdict_text import verdict_text
 from treemend.store.errors import UsageError
-from treemend.store.records import Outcome, Run
+from treemend.store.records import Budget, Outcome, Run
+
+if TYPE_CHECKING:
+    from treemend.agents.model_policy.asking import Answered
+    from treemend.agents.model_policy.cost import RoleCost
 
 WIDTH_ELSEWHERE = 10_000
 """Columns where nobody looks at them: nothing is folded."""
@@ -108,12 +113,12 @@ def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
             (f"It is kept: treemend show {result.run} --patch", ""),
         ]
     elif result.outcome is Outcome.REPAIRED:
-        total, targets = receipt.regression_tests, len(receipt.targets)
+        total = receipt.regression_tests
         kept = f"{receipt.regression_passed} of {total} that passed before still do"
         lines = [
             (f"Repaired. {one_line(receipt.thought)}", "green bold"),
             (
-                f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now; "
+                f"{_mended(receipt)}; "
                 f"{kept if total else 'none passed before'}, in a cold run of the whole suite.",
                 "",
             ),
@@ -123,6 +128,14 @@ def _summary_lines(result: RepairResult) -> list[tuple[str, str]]:
     lines += [(f"Set aside ({c.role.value}): {one_line(c.test)}", "yellow") for c in receipt.set_aside[:3]]
     lines += [(work, "dim"), (f"The evidence: treemend show {result.run}", "dim")]
     return lines
+
+
+def _mended(receipt: Receipt) -> str:
+    targets, reproducers = len(receipt.targets), receipt.reproducers
+    if targets or not reproducers:
+        return f"{targets} failing {'test passes' if targets == 1 else 'tests pass'} now"
+    passing = sum(change.after == "passed" for change in reproducers)
+    return f"{passing} of {counted(len(reproducers), 'test')} that the model wrote of the issue pass now"
 
 
 def print_receipt(receipt: Receipt, *, as_json: bool) -> None:
@@ -169,6 +182,37 @@ def _run_row(run: Run) -> dict[str, str]:
         "repository": run.task.repo,
         "reason": run.reason,
     }
+
+
+def print_answered(answered: Answered, *, as_json: bool) -> None:
+    """An answer and the places that it rests on; what was left out and what it cost on stderr."""
+    if as_json:
+        print(json.dumps(asdict(answered), indent=2))
+        return
+    print(plain(answered.answer))
+    for place in answered.citations:
+        print(f"  {one_line(place.path)}:{place.line}  {one_line(place.text)}")
+    if answered.dropped:
+        left_out = counted(answered.dropped, "citation")
+        print(f"{left_out} left out: there is no such place.", file=sys.stderr)
+    if not answered.citations:
+        print("The answer cites no place of the repository.", file=sys.stderr)
+    print(answered.spent, file=sys.stderr)
+
+
+def print_cost(costs: Sequence[RoleCost], budget: Budget) -> None:
+    """What models may cost at most, a line each; what a budget allows, where there is one."""
+    for cost in costs:
+        usd = "cost unknown" if cost.usd is None else f"${cost.usd:.2f}"
+        calls = counted(cost.calls, "call")
+        print(f"{cost.role:5} {one_line(cost.model)}: at most {calls}, {cost.tokens:,} tokens, {usd}")
+    known = [cost.usd for cost in costs if cost.usd is not None]
+    total = f"${sum(known):.2f}" if len(known) == len(costs) else "cost unknown"
+    print(f"in all: at most {sum(cost.tokens for cost in costs):,} tokens, {total}")
+    if budget.usd is not None or budget.tokens is not None:
+        limits = [f"${budget.usd:g}"] if budget.usd is not None else []
+        limits += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
+        print(f"and no more than the budget: {', '.join(limits)}")
 
 
 def make_output(folder: Path) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.judgements import keep_judgement
+from treemend.agents.plain_text import counted
+from treemend.agents.progress import Working
+from treemend.agents.reproduction import Reproducer
 from treemend.agents.run_context import RunContext
-from treemend.store.records import Candidate, RankedCandidate
+from treemend.store.records import Candidate, RankedCandidate, TestOutcome
 from treemend.tools.patches import edit_lines
 from treemend.verify.selection import EditLine, PassMatrix, RankInput, Selector, rank
 
@@ -18,13 +21,18 @@ REMOVAL = 0.05
 
 
 async def decide(
-    context: RunContext, exploration: Exploration, evaluator: Evaluator, selector: Selector
+    context: RunContext,
+    exploration: Exploration,
+    evaluator: Evaluator,
+    selector: Selector,
+    tests: Sequence[Reproducer] = (),
 ) -> RankedCandidate | None:
     """Rank the plausible candidates, and confirm and judge the best cold; the first that holds and that
     nobody has to look at is the answer, else the first that holds.
 
     A candidate that the whole suite or the judge refuses stays in the ranking, marked; those that behave
-    alike are tried after all others. After five the run has no answer.
+    alike are tried after all others. After five the run has no answer. `tests` are what a model wrote:
+    columns of the matrix, and no more than that.
     """
     candidates = exploration.plausible()
     if not candidates:
@@ -32,7 +40,7 @@ async def decide(
         return None
     calls = await evaluator.record_calls(candidates)
     classes = await evaluator.classes(candidates, calls)
-    matrix = PassMatrix(rows=tuple(() for _ in candidates), behaviours=classes)
+    matrix = await _matrix(context, evaluator, candidates, tests, classes)
     ranked = list(rank([_input(c) for c in candidates], matrix, selector))
     context.store.set_ranking(context.id, ranked)
     by_seq = {candidate.seq: candidate for candidate in candidates}
@@ -76,3 +84,24 @@ def only_removes(lines: Sequence[EditLine]) -> bool:
     """Whether a patch takes code away and puts none in its place, which passes weak tests too easily
     (Tan et al., Anti-patterns in search-based program repair, FSE 2016)."""
     return all(sign == "-" or text.strip() in ("", "pass") for _, sign, text in lines)
+
+
+async def _matrix(
+    context: RunContext,
+    evaluator: Evaluator,
+    candidates: Sequence[Candidate],
+    tests: Sequence[Reproducer],
+    classes: tuple[str, ...],
+) -> PassMatrix:
+    """Which candidate passes which untrusted test; each runs against each, whatever it was written for."""
+    for number, candidate in enumerate(candidates if tests else (), 1):
+        context.listener(
+            Working(f"{counted(len(tests), 'test')} of the model's, {number} of {len(candidates)}")
+        )
+        await evaluator.record_untrusted(candidate, tests)
+    outcomes = {
+        (one.candidate, one.test): one.outcome is TestOutcome.PASSED
+        for one in (context.store.executions(context.id) if tests else ())
+    }
+    rows = [tuple(outcomes.get((c.seq, test.id), False) for test in tests) for c in candidates]
+    return PassMatrix(rows=tuple(rows), behaviours=classes)

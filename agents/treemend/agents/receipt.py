@@ -9,6 +9,7 @@ from typing import Literal
 from treemend.agents.judgements import judgement_of
 from treemend.agents.repeat import command_of
 from treemend.agents.run_context import RunContext
+from treemend.agents.wording import share_words
 from treemend.store.database import Store
 from treemend.store.records import (
     UNTOUCHED,
@@ -20,16 +21,23 @@ from treemend.store.records import (
     Record,
     Run,
     TestCase,
+    TestOrigin,
     TestRole,
     Thought,
+    Verdict,
 )
 
 ALTERNATIVES_MAX = 10
+THOUGHTS_MAX = 100
 TESTS_MAX = 200
 NO_UNTRUSTED_TESTS = (
     "Nothing but the project's own tests told them apart: there are no reproducers and no generated "
-    "tests yet (the matrix of the Bayesian selector has no columns, M = 0), so the likelier change came "
+    "tests (the matrix of the Bayesian selector has no columns, M = 0), so the likelier change came "
     "first, then the one nearest to the others, then the smaller diff."
+)
+UNTRUSTED_TESTS = (
+    "Tests that a model wrote told them apart (M = {count}). Each may be wrong: they rank candidates by how "
+    "these agree on them, and refuse none."
 )
 SHARED_PROCESS = (
     "The code under test ran in one process with pytest and the reporter, so these outcomes are no proof "
@@ -58,6 +66,31 @@ class Alternative(Record):
     thought: str
     patch: str
     refused: tuple[str, ...]
+
+
+class ThoughtTried(Record):
+    """A thought of the tree that was tried, or that leads to such: in its first words, in those that took
+    their place after it failed ("" where nothing did), and what it came to."""
+
+    thought: int
+    parent: int
+    depth: int
+    text: str
+    rethought: str
+    candidates: tuple[int, ...]
+    outcome: str
+
+
+class ModelUse(Record):
+    """What the models of a role did and cost. `usd` is None where the price is unknown."""
+
+    role: str
+    models: tuple[str, ...]
+    prompts: tuple[str, ...]
+    calls: int
+    tokens: int
+    cached_share: float
+    usd: float | None
 
 
 class Counts(Record):
@@ -94,13 +127,17 @@ class Receipt(Record):
     issue: str
     patch: str
     thought: str
+    rationale: str = ""
     targets: tuple[TestChange, ...]
+    reproducers: tuple[TestChange, ...] = ()
     regression_tests: int
     regression_passed: int
     set_aside: tuple[TestChange, ...]
     ranking_note: str
     ranking: tuple[RankedCandidate, ...]
     alternatives: tuple[Alternative, ...]
+    thoughts: tuple[ThoughtTried, ...] = ()
+    models: tuple[ModelUse, ...] = ()
     notes: tuple[str, ...]
     sandbox: SandboxUsed
     shared_process: str = SHARED_PROCESS
@@ -166,16 +203,20 @@ def build_receipt(
         issue=run.task.symptom.issue,
         patch=patch_text(answer.patch) if answer else "",
         thought=_thought_text(answer, thoughts) if answer else "",
+        rationale=(answer.rationale or _thought_text(answer, thoughts)) if answer else "",
         targets=_changes(cases, TestRole.TARGET, before, after),
+        reproducers=_changes(cases, TestRole.EVIDENCE, before, after),
         regression_tests=len(regression),
         regression_passed=sum(after[t].outcome == "passed" for t in regression if t in after),
         set_aside=(
             *_changes(cases, TestRole.FLAKY, before, after),
             *_changes(cases, TestRole.FAILED_BEFORE, before, after),
         )[:TESTS_MAX],
-        ranking_note=_ranking_note(run, ranking),
+        ranking_note=_ranking_note(run, ranking, cases),
         ranking=tuple(ranking),
         alternatives=_alternatives(ranking, answer, candidates, thoughts, _refused(store, run, ranking)),
+        thoughts=_tried(store, run, candidates, thoughts),
+        models=_model_use(store, run),
         notes=tuple(map(str, tree.get("notes", ()))),
         sandbox=sandbox,
         judgement=judgement_of(store, run.id, answer.seq) if answer else None,
@@ -186,13 +227,78 @@ def build_receipt(
     )
 
 
-def _ranking_note(run: Run, ranking: list[RankedCandidate]) -> str:
+def _ranking_note(run: Run, ranking: list[RankedCandidate], cases: list[TestCase]) -> str:
     if not ranking or run.task.kind == "verify":
         return ""
-    groups = len({entry.group for entry in ranking})
-    if groups == 1:
-        return NO_UNTRUSTED_TESTS
-    return f"Groups differ in what they do with calls like those of the tests. {NO_UNTRUSTED_TESTS}"
+    untrusted = sum(case.origin in (TestOrigin.REPRODUCER, TestOrigin.GENERATED) for case in cases)
+    note = UNTRUSTED_TESTS.format(count=untrusted) if untrusted else NO_UNTRUSTED_TESTS
+    if untrusted or len({entry.group for entry in ranking}) == 1:
+        return note
+    return f"Groups differ in what they do with calls like those of the tests. {note}"
+
+
+def _tried(
+    store: Store, run: Run, candidates: dict[int, Candidate], thoughts: dict[int, Thought]
+) -> tuple[ThoughtTried, ...]:
+    """The thoughts that were tried and those above them, each followed by those below it, where a model
+    thought: of templates alone there are hundreds."""
+    if run.task.models is None:
+        return ()
+    verdicts = {verdict.candidate: verdict for verdict in store.verdicts(run.id)}
+    of_thought: dict[int, list[Candidate]] = {}
+    for candidate in candidates.values():
+        if candidate.seq in verdicts:
+            of_thought.setdefault(candidate.thought, []).append(candidate)
+    shown = {seq: _path_of(seq, thoughts) for tried in of_thought for seq in _path_of(tried, thoughts)}
+    ordered = sorted(shown, key=lambda seq: shown[seq])[:THOUGHTS_MAX]
+    return tuple(_thought_tried(thoughts[seq], of_thought.get(seq, []), verdicts) for seq in ordered)
+
+
+def _path_of(thought: int, thoughts: dict[int, Thought]) -> tuple[int, ...]:
+    path: list[int] = []
+    while thought:
+        path.append(thought)
+        thought = thoughts[thought].parent
+    return tuple(reversed(path))
+
+
+def _thought_tried(thought: Thought, tried: list[Candidate], verdicts: dict[int, Verdict]) -> ThoughtTried:
+    return ThoughtTried(
+        thought=thought.seq,
+        parent=thought.parent,
+        depth=thought.depth,
+        text=thought.text,
+        rethought=tried[-1].rethought if tried else "",
+        candidates=tuple(candidate.seq for candidate in tried),
+        outcome="; then ".join(_outcome_words(one, verdicts[one.seq]) for one in tried),
+    )
+
+
+def _outcome_words(candidate: Candidate, verdict: Verdict) -> str:
+    if candidate.duplicate_of is not None:
+        return "no edit" if not candidate.edits else f"the same code as #{candidate.duplicate_of}"
+    told = f"plausible, {share_words(verdict)}" if verdict.plausible else share_words(verdict)
+    return told + (f", breaks {verdict.regressions[0]}" if verdict.regressions else "")
+
+
+def _model_use(store: Store, run: Run) -> tuple[ModelUse, ...]:
+    if run.task.models is None:
+        return ()
+    from treemend.agents.model.ledger import by_role
+
+    calls = store.model_calls(run.id)
+    return tuple(
+        ModelUse(
+            role=role,
+            models=tuple(dict.fromkeys(call.model for call in calls if call.role == role)),
+            prompts=tuple(dict.fromkeys(call.prompt for call in calls if call.role == role)),
+            calls=spent.calls,
+            tokens=spent.tokens,
+            cached_share=round(spent.cached_share, 3),
+            usd=spent.usd,
+        )
+        for role, spent in by_role(calls).items()
+    )
 
 
 def patch_text(patch: bytes) -> str:
@@ -205,8 +311,8 @@ def _last_by_test(executions: list[Execution]) -> dict[str, Execution]:
 
 def _thought_text(candidate: Candidate, thoughts: dict[int, Thought]) -> str:
     """The path of thoughts that led to a candidate, as sentences."""
-    sentences: list[str] = []
-    at = candidate.thought
+    sentences = [candidate.rethought] if candidate.rethought else []
+    at = thoughts[candidate.thought].parent if candidate.rethought else candidate.thought
     while at:
         sentences.append(thoughts[at].text)
         at = thoughts[at].parent

@@ -20,6 +20,7 @@ def render_markdown(receipt: Receipt) -> str:
         _judgement(receipt),
         _tests(receipt),
         _ranking(receipt),
+        _thoughts(receipt),
         _circumstances(receipt),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -34,7 +35,12 @@ def _answer(receipt: Receipt) -> str:
         return f"{head}\n\n{receipt.thought}\n\n{_fenced(receipt.patch, 'diff')}"
     if receipt.outcome is not Outcome.REPAIRED:
         return f"No patch: {receipt.reason}."
-    return f"{receipt.thought}\n\n{_fenced(receipt.patch, 'diff')}"
+    why = f"{_quoted(receipt.rationale)}\n\n" if receipt.rationale != receipt.thought else ""
+    return f"{receipt.thought}\n\n{why}{_fenced(receipt.patch, 'diff')}"
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def _judgement(receipt: Receipt) -> str:
@@ -65,6 +71,10 @@ def _tests(receipt: Receipt) -> str:
         lines += ["", "| target test | before | after |", "|---|---|---|"]
         lines += [_row(change) for change in receipt.targets[:LISTED_MAX]]
         lines += _more(len(receipt.targets))
+    if receipt.reproducers:
+        lines += ["", "| test that a model wrote | before | after |", "|---|---|---|"]
+        lines += [_row(change) for change in receipt.reproducers[:LISTED_MAX]]
+        lines += _more(len(receipt.reproducers))
     if receipt.outcome in (Outcome.REPAIRED, Outcome.ACCEPTED, Outcome.NEEDS_REVIEW):
         total, passed = receipt.regression_tests, receipt.regression_passed
         lines += [
@@ -104,6 +114,29 @@ def _alternative(alternative: Alternative) -> str:
     return f"{head}\n\n{body}\n\n</details>"
 
 
+def _thoughts(receipt: Receipt) -> str:
+    if not receipt.thoughts:
+        return ""
+    lines = ["## Thoughts that were tried", ""]
+    for tried in receipt.thoughts:
+        indent = "  " * (tried.depth - 1)
+        numbers = ", ".join(f"#{number}" for number in tried.candidates)
+        outcome = f" ({numbers}: {tried.outcome})" if numbers else ""
+        lines.append(f"{indent}- {_code(tried.text)}{outcome}")
+        if tried.rethought:
+            lines.append(f"{indent}  - rethought: {_code(tried.rethought)}")
+    return "\n".join(lines)
+
+
+def _models(receipt: Receipt) -> list[str]:
+    return [
+        f"- {use.role}: {', '.join(use.models)}, {counted(use.calls, 'call')}, {use.tokens:,} tokens "
+        f"({use.cached_share:.0%} of the prompts cached), "
+        + ("cost unknown" if use.usd is None else f"${use.usd:.4f}")
+        for use in receipt.models
+    ]
+
+
 def _circumstances(receipt: Receipt) -> str:
     lines = [
         "## How it was judged" if receipt.kind == "verify" else "## How it was found",
@@ -112,6 +145,7 @@ def _circumstances(receipt: Receipt) -> str:
         f"- sandbox: {receipt.sandbox.name}",
         *[f"  - not covered: {sentence}" for sentence in receipt.sandbox.not_covered],
         f"- {receipt.shared_process}",
+        *_models(receipt),
         *[f"- {note}" for note in receipt.notes],
         f"- tree {receipt.tree_digest[:16]}, run {receipt.run}, treemend {receipt.treemend}",
         "",

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from pydantic import TypeAdapter
+
 from treemend.agents.gate import GATE, controls_for
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
@@ -13,7 +15,7 @@ from treemend.agents.run_context import REPORT, RunContext, messages_of
 from treemend.store.errors import UsageError
 from treemend.store.records import TestCase, TestOrigin
 from treemend.verify.baseline import Baseline, classify, failing_tests, nearest_passing
-from treemend.verify.runner import Function, TestReport, TestRequest
+from treemend.verify.runner import Function, TestReport, TestRequest, TestResult
 from treemend.verify.schedules import SCHEDULES
 
 FIRST_LIMIT_S = 60.0
@@ -29,10 +31,29 @@ SCREENED_SUITE_S_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Reproducer:
+    """A test that a model wrote: `id` in the file `path`, which holds `code`, of a behaviour in words.
+
+    `result` is how it fails on the untouched tree.
+    """
+
+    id: str
+    path: str
+    code: str
+    behaviour: str
+    result: TestResult
+
+
+REPRODUCERS = TypeAdapter(tuple[Reproducer, ...])
+REPRODUCERS_NAME = "reproducers"
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All runs on the untouched tree: the whole suite, a traced part of it, and the repeats of failures.
 
-    `load_plugins` says whether the suite needs the plugins of its environment.
+    `load_plugins` says whether the suite needs the plugins of its environment. `reproducers` are tests that
+    a model wrote where the suite shows nothing.
     """
 
     suite: TestReport
@@ -40,6 +61,7 @@ class Observation:
     traced: TestReport
     repeats: tuple[TestReport, ...]
     named: frozenset[str]
+    reproducers: tuple[Reproducer, ...] = ()
 
     @property
     def baseline(self) -> Baseline:

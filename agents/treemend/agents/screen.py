@@ -19,7 +19,15 @@ from treemend.agents.progress import (
     SearchBegan,
     Working,
 )
-from treemend.agents.wording import broken_words, counts_words, left_words, outcome_words, seconds, thought
+from treemend.agents.wording import (
+    broken_words,
+    counts_words,
+    left_words,
+    outcome_words,
+    seconds,
+    share_words,
+    thought,
+)
 from treemend.store.records import Task
 
 Detail = Literal["quiet", "usual", "verbose"]
@@ -145,7 +153,7 @@ class VerboseScreen(LineScreen):
         if event.inherited:
             self._line("the same code as an earlier candidate, whose verdict it has", indent=4)
             return
-        share = f"{verdict.targets_passed} of {verdict.targets} target tests pass"
+        share = share_words(verdict)
         tests = counted(event.tests_run - self._tests_before, "test")
         cost = f"{tests} in {seconds(self._clock() - self._candidate_began)}"
         self._line(f"{'plausible: ' if verdict.plausible else ''}{share} ({cost})", indent=4)

@@ -7,9 +7,10 @@ needs of an earlier one it reads from the store, so a resumed process can begin 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import EXHAUSTED, Exploration
@@ -23,8 +24,11 @@ from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, Sea
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import answer_of, write_receipt
 from treemend.agents.reproduction import (
+    REPRODUCERS,
+    REPRODUCERS_NAME,
     NotReproduced,
     Observation,
+    Reproducer,
     check_suite,
     confirm_symptom,
     needs_plugins,
@@ -43,6 +47,9 @@ from treemend.verify.missing_modules import missing_module
 from treemend.verify.runner import TestReport
 from treemend.verify.selection import Selector
 from treemend.verify.warm_runner import check_agreement
+
+if TYPE_CHECKING:
+    from treemend.agents.model_policy.thinker import Thinker
 
 MakePolicy = Callable[[Plan], Policy]
 NOT_REPRODUCED = "not reproduced"
@@ -66,10 +73,17 @@ class _Search:
 
 
 class Steps:
-    """The work of each node, over one run's context."""
+    """The work of each node, over one run's context; `thinker` writes tests where a model is at hand."""
 
-    def __init__(self, context: RunContext, make_policy: MakePolicy, selector: Selector) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        make_policy: MakePolicy,
+        selector: Selector,
+        thinker: Thinker | None = None,
+    ) -> None:
         self._context = context
+        self._thinker = thinker
         self._make_policy = make_policy
         self._selector = selector
         self._search: _Search | None = None
@@ -94,11 +108,50 @@ class Steps:
     async def reproduce(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("reproduce"))
         observation = await self._observation()
-        trouble = confirm_symptom(self._context, observation) or await self._distrust(observation)
+        trouble = confirm_symptom(self._context, observation)
+        thinker = self._writer_for(observation)
+        if trouble is not None and thinker is not None:
+            return await self._within_budget(lambda: self._reproduce_issue(thinker, observation))
+        trouble = trouble or await self._distrust(observation)
         count = len(observation.baseline.targets)
         every_time = f"{count} {'fails' if count == 1 else 'fail'} every time"
         self._context.listener(PhaseEnded(every_time if count else "nothing fails every time"))
         return {} if trouble is None else self._end(trouble, observation.suite)
+
+    def _writer_for(self, observation: Observation) -> Thinker | None:
+        """Who writes tests of the issue, where the suite leaves it open what that is about: it imports, and
+        nobody named a test."""
+        told = bool(self._context.task.symptom.issue.strip())
+        settled = observation.named or observation.suite.collection_errors
+        return self._thinker if told and not settled and self._context.runner.records_lines else None
+
+    async def _reproduce_issue(self, thinker: Thinker, observation: Observation) -> GraphState:
+        """Where the suite shows nothing, let the model write tests that show what the issue says."""
+        context = self._context
+        if context.store.get_blob(context.id, REPRODUCERS_NAME) is None:
+            told = await thinker.write_reproducers(context, observation)
+            if isinstance(told, NotReproduced):
+                context.listener(PhaseEnded("nothing fails"))
+                return self._end(told, observation.suite)
+            context.store.put_blob(context.id, REPRODUCERS_NAME, REPRODUCERS.dump_json(told))
+        count = len(self._reproducers())
+        context.listener(PhaseEnded(f"{counted(count, 'test')} of the issue fail as it says"))
+        return {}
+
+    def _reproducers(self) -> tuple[Reproducer, ...]:
+        recorded = self._context.store.get_blob(self._context.id, REPRODUCERS_NAME)
+        return () if recorded is None else REPRODUCERS.validate_json(recorded)
+
+    async def _within_budget(self, work: Callable[[], Awaitable[GraphState | None]]) -> GraphState:
+        """Do what may ask a model; a budget that is spent ends the search, and nothing else."""
+        if self._thinker is None:
+            return await work() or {}
+        from treemend.agents.model.ledger import BudgetSpent
+
+        try:
+            return await work() or {}
+        except BudgetSpent as spent:
+            return {"ended": spent.limit}
 
     async def _distrust(self, observation: Observation) -> NotReproduced | None:
         """Why no test result is to be believed here, None where nothing speaks against them."""
@@ -127,16 +180,20 @@ class Steps:
         return (await self._searching()).exploration.select(state)
 
     async def expand(self, state: GraphState) -> GraphState:
-        await (await self._searching()).exploration.expand(state)
-        return {}
+        exploration = (await self._searching()).exploration
+        return await self._within_budget(lambda: exploration.expand(state))
 
     async def realize(self, state: GraphState) -> GraphState:
-        await (await self._searching()).exploration.realize(state)
-        return {}
+        exploration = (await self._searching()).exploration
+        return await self._within_budget(lambda: exploration.realize(state))
 
     async def evaluate(self, state: GraphState) -> GraphState:
         await (await self._searching()).exploration.evaluate(state)
         return {}
+
+    async def rethink(self, state: GraphState) -> GraphState:
+        exploration = (await self._searching()).exploration
+        return await self._within_budget(lambda: exploration.rethink(state))
 
     async def backpropagate(self, state: GraphState) -> GraphState:
         (await self._searching()).exploration.backpropagate(state)
@@ -148,10 +205,24 @@ class Steps:
         executed = search.exploration.executed
         self._context.listener(PhaseEnded(f"{counted(executed, 'candidate')} tried, {found} plausible"))
         self._context.listener(PhaseStarted("rank"))
-        best = await decide(self._context, search.exploration, search.evaluator, self._selector)
+        tests = [*self._reproducers(), *await self._further_tests(search)]
+        best = await decide(self._context, search.exploration, search.evaluator, self._selector, tests)
         held = "none holds" if best is None else f"#{best.candidate} holds in cold runs of all tests"
         self._context.listener(PhaseEnded(held if found else "nothing to rank"))
         return {}
+
+    async def _further_tests(self, search: _Search) -> list[Reproducer]:
+        """Tests that a model writes to tell the plausible candidates apart, where there are several."""
+        thinker = self._thinker
+        if thinker is None or len(search.exploration.plausible()) < 2:
+            return []
+        found: list[Reproducer] = []
+
+        async def write() -> None:
+            found.extend(await thinker.write_further_tests(self._context, await self._observation()))
+
+        await self._within_budget(write)
+        return found
 
     async def report(self, state: GraphState) -> GraphState:
         self._context.listener(PhaseStarted("report"))
@@ -172,7 +243,7 @@ class Steps:
         executed = sum(c.duplicate_of is None for c in store.candidates(run_id))
         nothing = NOTHING_TO_CHANGE if self._context.runner.records_lines else NOTHING_RECORDED
         why = _why_ended(state.get("ended", ""), executed, nothing)
-        if executed == 0 and state.get("ended") == "time":
+        if executed == 0 and state.get("ended") in ("time", "usd", "tokens"):
             return Outcome.BUDGET_SPENT, why
         if store.ranking(run_id):
             why = "the whole suite or the judge refused every candidate that the nearer tests let through"
@@ -190,6 +261,7 @@ class Steps:
             traced=await observe_lines(self._context, suite, load_plugins),
             repeats=await observe_repeats(self._context, suite, load_plugins),
             named=resolve_named(self._context.task.symptom.failing_tests, suite),
+            reproducers=self._reproducers(),
         )
 
     async def _searching(self, phase: Phase = "search") -> _Search:
@@ -209,7 +281,12 @@ class Steps:
         evaluator = Evaluator(self._context, observation, plan.sources)
         budget = with_time_to_search(self._context.task.budget, self._began_s())
         self._context.listener(SearchBegan(budget))
-        exploration = Exploration(self._context, self._make_policy(plan), evaluator, plan.symptom, budget)
+        policy = (
+            self._make_policy(plan)
+            if self._thinker is None
+            else self._thinker.policy(self._context, plan, observation)
+        )
+        exploration = Exploration(self._context, policy, evaluator, plan.symptom, budget)
         await exploration.restore()
         return _Search(plan, evaluator, exploration)
 
@@ -238,6 +315,8 @@ def _why_ended(ended: str, executed: int, nothing: str) -> str:
         return nothing
     limits = {
         "time": "the time was spent (more with --time)",
+        "usd": "the dollars were spent (more with --budget-usd)",
+        "tokens": "the tokens were spent (more with --budget-tokens)",
         "candidates": "the number of candidates was reached (more with --candidates)",
         EXHAUSTED: "every change that the policy could think of was tried",
     }

@@ -11,7 +11,7 @@ from treemend.agents.combination import Choice, additions, parts_of
 from treemend.agents.evidence import evidence_of
 from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
-from treemend.agents.policy import Idea, Parent, Proposal
+from treemend.agents.policy import Idea, Parent, Proposal, Realization
 from treemend.agents.templates.catalogue import Change
 from treemend.agents.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.store.records import Edit
@@ -59,9 +59,13 @@ class TemplatePolicy:
         rest = siblings[opened + count : opened + count + 1]
         return Proposal(tuple(chosen), rest[0].prior if rest else 0.0)
 
-    async def realize(self, key: str) -> Sequence[Edit]:
+    async def realize(self, key: str, texts: Sequence[str]) -> Realization:
         edits = self._edits(key)
-        return sorted(edits, key=lambda edit: (edit.path, edit.start))
+        return Realization(tuple(sorted(edits, key=lambda edit: (edit.path, edit.start))))
+
+    async def rethink(self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback) -> str:
+        """Templates have no other words: what made progress is added to instead."""
+        return ""
 
     def _below(self, parent: Parent) -> list[Idea]:
         if parent.key == "":

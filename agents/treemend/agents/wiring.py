@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+    from treemend.agents.model_policy.thinker import Thinker
+
 RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
@@ -91,7 +93,8 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
     if run.task.kind == "verify":
         await verify_submitted(context)
         return
-    steps = Steps(context, _template_policy(run.task.seed), B4())
+    thinker = _thinker(store, run)
+    steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
     from treemend.agents.graph import build_graph
 
@@ -108,6 +111,8 @@ async def _work(store: Store, run: Run, listener: Listener) -> None:
         finally:
             if context.warm is not None:
                 await context.warm.close()
+            if thinker is not None:
+                await thinker.close()
 
 
 def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunContext:
@@ -142,6 +147,14 @@ def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunCont
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),
     )
+
+
+def _thinker(store: Store, run: Run) -> Thinker | None:
+    if run.task.models is None:
+        return None
+    from treemend.agents.model_policy.thinker import open_thinker
+
+    return open_thinker(store, run, run.task.models)
 
 
 def _template_policy(seed: int) -> Any:

@@ -13,10 +13,17 @@ def outcome_words(verdict: Verdict) -> str:
     """A verdict in a few words."""
     if verdict.plausible:
         return "plausible"
-    share = f"{verdict.targets_passed} of {verdict.targets} target tests pass"
+    share = share_words(verdict)
     if verdict.regressions:
         return f"{share}, breaks {one_line(verdict.regressions[0])}"
     return share
+
+
+def share_words(verdict: Verdict) -> str:
+    """How many pass of the tests that count: target tests, or where there are none what a model wrote."""
+    if verdict.reproducers and not verdict.targets:
+        return f"{verdict.reproducers_passed} of {verdict.reproducers} reproducers pass"
+    return f"{verdict.targets_passed} of {verdict.targets} target tests pass"
 
 
 def short_outcome(event: CandidateTried) -> str:
@@ -26,7 +33,8 @@ def short_outcome(event: CandidateTried) -> str:
         return "plausible"
     broken = f", breaks {len(verdict.regressions)}" if verdict.regressions else ""
     repeated = ", seen before" if event.inherited else ""
-    return f"{verdict.targets_passed} of {verdict.targets}{broken}{repeated}"
+    passed = verdict.targets_passed or verdict.reproducers_passed
+    return f"{passed} of {verdict.targets or verdict.reproducers}{broken}{repeated}"
 
 
 def broken_words(verdict: Verdict) -> list[str]:

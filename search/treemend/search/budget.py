@@ -7,6 +7,7 @@ from typing import Literal
 from treemend.store.records import Budget
 
 Limit = Literal["time", "candidates", "after"]
+"""Dollars and tokens are watched where they are spent, call by call."""
 LEAST_SHARE = 0.5
 
 

@@ -6,6 +6,21 @@ PLAUSIBLE_REWARD = 0.8
 """No implausible candidate reaches it; every plausible one does."""
 
 
+REPRODUCED_REWARD = 0.4
+
+
+def reproduced_reward(passed: int, reproducers: int, regression_seen: bool) -> float:
+    """Return the reward of a candidate where no target test is known: 0.4 * passed / reproducers, halved if
+    a regression was seen; in [0, 0.4], for tests that a model wrote are not trusted.
+
+    Raises:
+        ValueError: `passed` is not in 0..`reproducers`, or there is none.
+    """
+    if not 0 <= passed <= reproducers or reproducers < 1:
+        raise ValueError(f"{passed} of {reproducers} reproducers passed is no count")
+    return REPRODUCED_REWARD * passed / reproducers * (0.5 if regression_seen else 1.0)
+
+
 def reward(
     targets_passed: int,
     targets: int,

@@ -23,6 +23,7 @@ from treemend.store.locks import exclusive
 from treemend.store.records import (
     Candidate,
     Execution,
+    ModelCall,
     Outcome,
     RankedCandidate,
     Record,
@@ -39,6 +40,7 @@ from treemend.store.tables import (
     BlobRow,
     CandidateRow,
     ExecutionRow,
+    ModelCallRow,
     RankingRow,
     RolloutRow,
     RunRow,
@@ -163,6 +165,31 @@ class Store:
     def spend(self, run_id: RunId) -> list[Spend]:
         return self._records(Spend, SpendRow, run_id, SpendRow.step)
 
+    def book_call(self, run_id: RunId, call: ModelCall) -> None:
+        """Record a call before it is sent."""
+        with self._transaction() as session:
+            self._add(session, ModelCallRow, run_id, [call], answer_sha256=_answer_sha256(call))
+
+    def settle_call(self, run_id: RunId, call: ModelCall) -> None:
+        """Record what became of a call that was booked."""
+        key = (run_id, call.identity, call.attempt)
+        with self._transaction() as session:
+            row = session.get_one(ModelCallRow, key)
+            for name, value in to_columns(call).items():
+                setattr(row, name, value)
+            row.answer_sha256 = _answer_sha256(call)
+            session.add(row)
+
+    def model_calls(self, run_id: RunId) -> list[ModelCall]:
+        """All calls of a run, in the order in which they were first booked."""
+        found = []
+        for row in self._rows(ModelCallRow, run_id, ModelCallRow.seq):
+            call = from_columns(ModelCall, row)
+            if _answer_sha256(call) != row.answer_sha256:
+                raise damaged(f"the answer to model call {row.seq}", run_id)
+            found.append(call)
+        return found
+
     def put_blob(self, run_id: RunId, name: str, data: bytes) -> None:
         with self._transaction() as session:
             values = {"run": run_id, "name": as_text(name), "data": data, "sha256": _sha256(data)}
@@ -217,6 +244,10 @@ class Store:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _answer_sha256(call: ModelCall) -> str:
+    return _sha256(call.answer.encode("utf-8", "surrogatepass"))
 
 
 def _check(data: bytes, expected: str, what: str, run_id: str) -> None:

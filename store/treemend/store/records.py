@@ -46,12 +46,34 @@ class Symptom(Record):
 class Budget(Record):
     """Limits of one run; the first that is spent ends the search, and ranking still happens.
 
-    `after` is the number of candidates executed after the first plausible one.
+    `after` is the number of candidates executed after the first plausible one; `usd` and `tokens` bound
+    what models may cost.
     """
 
     time_s: float | None = Field(default=300.0, gt=0)
     candidates: int | None = Field(default=None, ge=1)
     after: int = Field(default=100, ge=0)
+    usd: float | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+
+
+ModelRole = Literal["plan", "code", "test", "judge"]
+
+
+class Models(Record):
+    """Which models think, and where they are reached. No key is among it: keys stay in the environment.
+
+    Attributes:
+        names: The model of each role, by litellm's name, and those to fall back on.
+        api_base: The address of a server of one's own, "" for the provider's.
+        record: A folder that completions are kept in, "" for none.
+        replay: A folder that completions come from instead of a provider, "" for none.
+    """
+
+    names: dict[ModelRole, tuple[str, ...]]
+    api_base: str = ""
+    record: str = ""
+    replay: str = ""
 
 
 class Task(Record):
@@ -76,6 +98,7 @@ class Task(Record):
     strategy: Strategy = "mcts"
     seed: int = 0
     budget: Budget = Budget()
+    models: Models | None = None
     command: tuple[str, ...] = ()
 
 
@@ -127,7 +150,8 @@ class Thought(Record):
     """A node of the thought tree: one or two sentences, and no code of its own.
 
     `seq` is the node's number in the tree (the root is 0 and has no row). `prior` is normalized over
-    all siblings that the policy has in mind. `key` is the policy's own name for the thought.
+    all siblings that the policy has in mind. `key` is the policy's own name for the thought. `seen` is the
+    number of candidates that there were when it was thought.
     """
 
     seq: int
@@ -138,13 +162,17 @@ class Thought(Record):
     key: str
     place: Place | None = None
     has_edit: bool = False
+    expandable: bool = False
+    seen: int = 0
 
 
 class Candidate(Record):
     """A thought realized as a patch of the untouched tree. `seq` counts from 1.
 
     `prior` is the product of the priors on its path. `duplicate_of` is the candidate with the same
-    normalized syntax tree whose verdict this one inherits (UNTOUCHED: it changes nothing).
+    normalized syntax tree whose verdict this one inherits (UNTOUCHED: it changes nothing). `rethought` is
+    the sentence that took the thought's place after a first candidate of it had failed, "" for a first one;
+    `rationale` says why this mends the cause, where the policy said so.
     """
 
     seq: int
@@ -153,6 +181,8 @@ class Candidate(Record):
     patch: bytes
     prior: float
     duplicate_of: int | None = None
+    rethought: str = ""
+    rationale: str = ""
 
 
 class TestOrigin(StrEnum):
@@ -175,6 +205,7 @@ class TestRole(StrEnum):
     REGRESSION = "regression"
     FLAKY = "flaky"
     FAILED_BEFORE = "failed before"
+    EVIDENCE = "evidence"
 
 
 class TestCase(Record):
@@ -217,7 +248,10 @@ class Execution(Record):
 
 
 class Verdict(Record):
-    """What the tests say of a candidate; `reward` is in [0, 1] (DESIGN section 4)."""
+    """What the tests say of a candidate; `reward` is in [0, 1] (DESIGN section 4).
+
+    Reproducers are tests that a model wrote of the issue; they count where there is no target test.
+    """
 
     candidate: int
     targets_passed: int
@@ -226,6 +260,8 @@ class Verdict(Record):
     not_run: int
     plausible: bool
     reward: float
+    reproducers_passed: int = 0
+    reproducers: int = 0
 
 
 class CheckResult(StrEnum):
@@ -354,3 +390,38 @@ class Spend(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     usd: float = 0.0
+
+
+class CallStatus(StrEnum):
+    """How far a call to a model came. LOST: nobody knows whether the provider charges for it."""
+
+    SENT = "sent"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class ModelCall(Record):
+    """One try of one call to a model.
+
+    `identity` is a digest of all that decides the answer, so that a resumed run finds it; tries of one call
+    differ in `attempt`. `usd` is what it cost, or what was set aside for it while that isn't known; None
+    where the model's price is unknown.
+    """
+
+    seq: int
+    identity: str
+    attempt: int
+    role: ModelRole
+    step: str
+    sample: int
+    model: str
+    prompt: str
+    status: CallStatus
+    usd: float | None
+    tokens: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    answer: str = ""
+    problem: str = ""

@@ -11,7 +11,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class StoreRow(SQLModel, registry=registry()):
@@ -68,6 +68,8 @@ class ThoughtRow(StoreRow, table=True):
     key: str
     place: str | None
     has_edit: bool
+    expandable: bool
+    seen: int
 
 
 class CandidateRow(StoreRow, table=True):
@@ -83,6 +85,8 @@ class CandidateRow(StoreRow, table=True):
     patch_sha256: str
     prior: float
     duplicate_of: int | None
+    rethought: str
+    rationale: str
 
 
 class TestCaseRow(StoreRow, table=True):
@@ -126,6 +130,8 @@ class VerdictRow(StoreRow, table=True):
     not_run: int
     plausible: bool
     reward: float
+    reproducers_passed: int
+    reproducers: int
 
 
 class RolloutRow(StoreRow, table=True):
@@ -169,6 +175,31 @@ class SpendRow(StoreRow, table=True):
     prompt_tokens: int
     completion_tokens: int
     usd: float
+
+
+class ModelCallRow(StoreRow, table=True):
+    """One try of one call to a model; it is there before the call is sent."""
+
+    __tablename__ = "model_calls"
+
+    run: str = Field(primary_key=True, foreign_key="runs.id")
+    identity: str = Field(primary_key=True)
+    attempt: int = Field(primary_key=True)
+    seq: int
+    role: str
+    step: str
+    sample: int
+    model: str
+    prompt: str
+    status: str
+    usd: float | None
+    tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    answer: str
+    answer_sha256: str
+    problem: str
 
 
 def to_text(moment: datetime) -> str:

@@ -108,7 +108,7 @@ class Module:
     def functions_by_line(self) -> dict[int, str]:
         """The innermost function of every line, "" at module level."""
         names = dict.fromkeys(range(1, self.text.count("\n") + 2), "")
-        for name, node in _functions(self.root):
+        for name, node in functions_of(self.root):
             names.update(dict.fromkeys(range(node.start_point[0] + 1, node.end_point[0] + 2), name))
         return names
 
@@ -205,7 +205,7 @@ def _undecorated(node: Node) -> Node:
     return node.child_by_field_name("definition") or node
 
 
-def _functions(root: Node) -> Iterator[tuple[str, Node]]:
+def functions_of(root: Node) -> Iterator[tuple[str, Node]]:
     """All functions with their qualified names, outer ones first."""
     stack = [(root, "")]
     while stack:

@@ -1,0 +1,269 @@
+"""The model client: asks the model of a role, again where that helps, another where it doesn't, and never
+twice for what was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field
+
+from treemend.agents.model.calls import Call, Completion, ToolSpec
+from treemend.agents.model.failures import MENDS, RETRIED, CallFailed, Kind
+from treemend.agents.model.ledger import Ledger, shown_spent
+from treemend.agents.model.parsing import Unparsed, parse_as
+from treemend.agents.model.prices import AbilitiesOf
+from treemend.agents.model.prompts import Prompt
+from treemend.agents.model.provider import Send
+from treemend.store.errors import ModelError
+from treemend.store.records import ModelRole, Models
+
+M = TypeVar("M", bound=BaseModel)
+Sleep = Callable[[float], Awaitable[None]]
+
+TRIES_MAX = 5
+BACKOFF_S = 1.0
+WAIT_S_MAX = 60.0
+PROMPT_CHARS_MAX = 80_000
+SHRINKS_MAX = 5
+SHRINK = 0.4
+SHOWN_CHARS = 300
+
+
+class Unusable(Exception):
+    """The model answered, and not with what was asked: it refused, or its answer has another form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question.
+
+    Attributes:
+        step: What it is for, unique within the run.
+        samples: How many answers are wanted.
+    """
+
+    role: ModelRole
+    step: str
+    prompt: Prompt
+    samples: int = 1
+    max_tokens: int = 4096
+    temperature: float = 0.0
+
+
+class ToolRequest(BaseModel):
+    """One call, in the protocol for models that know no tools."""
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class ToolRequests(BaseModel):
+    """The calls that a model wants made."""
+
+    calls: list[ToolRequest] = Field(default_factory=list)
+
+
+class ModelClient:
+    """Speaks to the models of one run.
+
+    Raises (from every question):
+        BudgetSpent: the answer could cost more than what is left.
+        ModelError: no model of the role can be reached.
+        Unusable: the answer can't be used.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        ledger: Ledger,
+        send: Send,
+        abilities: AbilitiesOf,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._models = models
+        self._ledger = ledger
+        self._send = send
+        self._abilities = abilities
+        self._sleep = sleep
+
+    @property
+    def spent_words(self) -> str:
+        """What was spent so far, for a progress line, "" before the first call."""
+        told = shown_spent(self._ledger.spent)
+        return f" · {told}" if told else ""
+
+    def knows_tools(self, role: ModelRole) -> bool:
+        """Whether the model of a role takes tools as such."""
+        return self._abilities(self._models.names[role][0]).tools
+
+    async def answer(self, ask: Ask) -> list[str]:
+        """The texts of the samples."""
+        return [completion.text for completion in await self._complete(ask)]
+
+    async def structured(self, ask: Ask, kind: type[M]) -> M:
+        """The answer as a value: by the provider's own JSON schema where it has that; where the answer has
+        another form, the model is told once what is wrong with it."""
+        (completion,) = await self._complete(ask, kind)
+        try:
+            return parse_as(kind, completion.text)
+        except Unparsed as error:
+            problem = str(error)
+        prompt = ask.prompt.said("assistant", completion.text[:SHOWN_CHARS] or "(nothing)").said(
+            "user",
+            f"That can't be used: {problem}. Answer again, with nothing but JSON of this schema:\n"
+            f"{kind.model_json_schema()}",
+        )
+        (completion,) = await self._complete(replace(ask, prompt=prompt, step=f"{ask.step}/again"), kind)
+        try:
+            return parse_as(kind, completion.text)
+        except Unparsed as error:
+            raise Unusable(f"{ask.step}: {error}") from error
+
+    async def tool_calls(self, ask: Ask, tools: Sequence[ToolSpec]) -> list[ToolRequest]:
+        """The tool calls that the model wants, unchecked: a call whose arguments are no JSON object has
+        none."""
+        if not self.knows_tools(ask.role):
+            return (await self.structured(ask, ToolRequests)).calls
+        (completion,) = await self._complete(ask, tools=tools)
+        return [_tool_request(call.name, call.arguments) for call in completion.tool_calls]
+
+    async def _complete(
+        self, ask: Ask, kind: type[BaseModel] | None = None, tools: Sequence[ToolSpec] = ()
+    ) -> list[Completion]:
+        names = self._models.names[ask.role]
+        for name in names:
+            found = await self._replayed(self._calls(ask, name, kind, tools, PROMPT_CHARS_MAX))
+            if found is not None:
+                return found
+        for number, name in enumerate(names, 1):
+            try:
+                return await self._ask_shrinking(ask, name, kind, tools)
+            except CallFailed as failure:
+                if number == len(names):
+                    raise _gave_up(ask, name, failure) from failure
+        raise AssertionError("a role has a model")
+
+    async def _ask_shrinking(
+        self, ask: Ask, name: str, kind: type[BaseModel] | None, tools: Sequence[ToolSpec]
+    ) -> list[Completion]:
+        """Ask with less and less to read while the model says that it is too much."""
+        chars_max = PROMPT_CHARS_MAX
+        for _ in range(SHRINKS_MAX):
+            calls = self._calls(ask, name, kind, tools, chars_max)
+            try:
+                if not self._ledger.overflowed(calls[0]):
+                    return _samples(await _all(map(self._ask, calls)))
+            except CallFailed as failure:
+                if failure.kind is not Kind.CONTEXT:
+                    raise
+            chars_max = int(SHRINK * min(chars_max, ask.prompt.size()))
+        raise CallFailed(Kind.CONTEXT, "the issue and the question alone are too long")
+
+    async def _replayed(self, calls: Sequence[Call]) -> list[Completion] | None:
+        found = [self._ledger.completed(call) for call in calls]
+        known = [_usable(call, one) for call, one in zip(calls, found, strict=True) if one is not None]
+        return _samples(known) if len(known) == len(calls) else None
+
+    def _calls(
+        self,
+        ask: Ask,
+        name: str,
+        kind: type[BaseModel] | None,
+        tools: Sequence[ToolSpec],
+        chars_max: int,
+    ) -> list[Call]:
+        abilities = self._abilities(name)
+        schema = kind.model_json_schema() if kind is not None and abilities.json_schema else None
+        together = ask.samples if abilities.samples else 1
+        return [
+            Call(
+                role=ask.role,
+                step=ask.step,
+                model=name,
+                messages=ask.prompt.messages(chars_max),
+                prompt=ask.prompt.template.version,
+                sample=sample,
+                samples=together,
+                max_tokens=ask.max_tokens,
+                temperature=ask.temperature,
+                schema_name=kind.__name__ if kind is not None and schema is not None else "",
+                answer_schema=schema,
+                tools=tuple(tools),
+            )
+            for sample in range(ask.samples // together)
+        ]
+
+    async def _ask(self, call: Call) -> Completion:
+        """One request, tried again where the failure may pass."""
+        known = self._ledger.completed(call)
+        if known is not None:
+            return _usable(call, known)
+        jitter = random.Random(call.content_digest())
+        for attempt in range(1, TRIES_MAX + 1):
+            try:
+                return _usable(call, await self._try(call))
+            except CallFailed as failure:
+                wait_s = failure.retry_after_s or 0.0
+                if failure.kind not in RETRIED or attempt == TRIES_MAX or wait_s > WAIT_S_MAX:
+                    raise
+                backoff_s = jitter.uniform(0.0, min(WAIT_S_MAX, BACKOFF_S * 2**attempt))
+                await self._sleep(max(wait_s, backoff_s))
+        raise AssertionError("the last try returns or raises")
+
+    async def _try(self, call: Call) -> Completion:
+        row = self._ledger.book(call)
+        try:
+            completion = await self._send(call)
+        except CallFailed as failure:
+            self._ledger.fail(row, failure)
+            raise
+        except BaseException:
+            self._ledger.abandon(row)
+            raise
+        self._ledger.complete(row, completion)
+        return completion
+
+
+async def _all(asked: Iterable[Awaitable[Completion]]) -> list[Completion]:
+    """All answers, after every one of them has ended; the first failure is raised."""
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in ended if isinstance(one, Completion)]
+
+
+def _usable(call: Call, completion: Completion) -> Completion:
+    if completion.refusal or completion.finish == "content_filter":
+        raise Unusable(f"{call.step}: {call.model} refuses: {completion.refusal or 'its filter'}")
+    if not call.tools and not any(text.strip() for text in completion.texts):
+        # A refusal that was streamed comes as nothing at all.
+        raise Unusable(f"{call.step}: {call.model} says nothing")
+    return completion
+
+
+def _samples(completions: Sequence[Completion]) -> list[Completion]:
+    """One completion for each sample, whether they came together or one by one."""
+    return [one.model_copy(update={"texts": (text,)}) for one in completions for text in one.texts or ("",)]
+
+
+def _tool_request(name: str, arguments: str) -> ToolRequest:
+    try:
+        return ToolRequest(tool=name, arguments=parse_as(_Anything, arguments or "{}").model_dump())
+    except Unparsed:
+        return ToolRequest(tool=name)
+
+
+class _Anything(BaseModel, extra="allow"):
+    pass
+
+
+def _gave_up(ask: Ask, name: str, failure: CallFailed) -> ModelError:
+    return ModelError(
+        f"{name} gives no answer for {ask.step} ({failure.kind.value}): {failure.message}",
+        mend=MENDS[failure.kind],
+    )

@@ -1,0 +1,1 @@
+"""The policy that thinks with a language model: PlanSearch, RethinkMCTS, repository tools, own tests."""
