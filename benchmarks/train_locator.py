@@ -42,7 +42,7 @@ USED = (
     "constructor", "private", "same names", "functions in file", "aside", "test path", "package file",
     "candidate place", "named as keyword",
 )  # fmt: skip
-_PENALTY = 10.0
+_PENALTY = 200.0
 _ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
 
 

@@ -14,12 +14,14 @@ from treemend.tools.localization.cues import Cues, Said, TextFrame, read_cues
 from treemend.tools.localization.evidence import Evidence, gather_evidence
 from treemend.tools.localization.graph import called_names
 from treemend.tools.localization.lexical import matched_words
-from treemend.tools.localization.ranker import Model, fitted_model, score_candidates
+from treemend.tools.localization.ranker import FIXED, Model, fitted_model, score_candidates
 from treemend.tools.localization.reasons import reasons_for
 from treemend.tools.localization.units import is_module
 
 LIMIT = 20
 RERANKED = 100
+_FITTED_FROM = 200
+"""Parameters were fitted on repositories with hundreds of functions; in a handful the fixed sum ranks."""
 _LINES_MAX = 20
 _TESTS_MAX = 20
 _TEST_ID = re.compile(r"[\w./\\-]+\.\w+(?:::[\w\[\].-]+)+")
@@ -97,7 +99,8 @@ def locate(
 
     Deterministic; nothing is run and no model is asked, unless by `rerank`. The index answers from what its
     last `refresh` saw. At most `limit` functions and as many files are given. `model` ranks the candidates
-    (default: the package's own).
+    (default: the package's fitted one; the fixed sum
+    where there are few functions).
 
     Raises:
         UsageError: the symptom says nothing.
@@ -106,7 +109,8 @@ def locate(
         symptom = Symptom(issue=symptom)
     cues = cues_of(symptom, index.connection)
     evidence = gather_evidence(index.connection, cues)
-    scores = score_candidates(evidence, model or fitted_model())
+    is_small = len(evidence.units.functions) < _FITTED_FROM
+    scores = score_candidates(evidence, model or (FIXED if is_small else fitted_model()))
     ranked = _merged(evidence, scores)
     if rerank is not None:
         ranked = _reranked(ranked, rerank, symptom)
