@@ -98,6 +98,13 @@ def test_H15_names_are_quoted_as_git_does() -> None:
     assert b'--- "a/\\303\\244\\"\\n\\033.py"\n' in patch
 
 
+def test_P16_what_is_put_among_its_like_keeps_the_context_behind_it(tmp_path: Path) -> None:
+    before, after = b"\r\n" * 3 + b"\n" * 5, b"\r\n" * 4 + b"\n" * 5
+    (tmp_path / "a.py").write_bytes(before)
+    assert git_apply(tmp_path, unified_diff("a.py", before, after)).returncode == 0
+    assert (tmp_path / "a.py").read_bytes() == after
+
+
 @settings(max_examples=60, deadline=None)
 @given(CONTENT, CONTENT, st.sampled_from(ODD_NAMES))
 def test_P16_P17_P18_P19_H15_git_apply_gives_the_same_bytes(

@@ -183,6 +183,14 @@ def test_parameters_that_neither_passed_nor_are_targets_may_go_on_failing() -> N
     assert differs_without_runner(before, after, (*targets, "t.py::t[b]"), passing) == ("t.py::t",)
 
 
+def test_a_call_without_the_runner_shows_nothing_where_what_passes_fails_so() -> None:
+    """As where a conftest.py sets up what all tests use."""
+    seen = Behaviour(plain={"t.py::t": ("raises AttributeError: x",) * 3})
+    assert not called_plainly(seen, seen, ("t.py::t[a]",), ("t.py::t[b]", "t.py::t[c]"))
+    mixed = Behaviour(plain={"t.py::t": ("raises AttributeError: x", "", "")})
+    assert called_plainly(mixed, mixed, ("t.py::t[a]",), ("t.py::t[b]", "t.py::t[c]"))
+
+
 def load_inside(name: str) -> Any:
     spec = importlib.util.spec_from_file_location(f"{name}_under_test", INSIDE / f"{name}.py")
     assert spec is not None and spec.loader is not None

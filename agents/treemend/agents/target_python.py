@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from treemend.store.state import state_folder
+from treemend.store.state import state_folder, state_path
 from treemend.verify.interpreter import Interpreter, find_interpreter
+
+ENVIRONMENTS = "environments"
 
 
 def environments_folder() -> Path:
     """Where environments that treemend builds are kept."""
-    return state_folder() / "environments"
+    return state_folder() / ENVIRONMENTS
 
 
 def target_interpreter(python: str, repo: Path) -> Interpreter:
@@ -24,7 +26,7 @@ def target_interpreter(python: str, repo: Path) -> Interpreter:
 
 def built_for(repo: Path) -> Path | None:
     """The environment that treemend built for what the repository declares now."""
-    environments = environments_folder()
+    environments = state_path() / ENVIRONMENTS
     if not environments.is_dir():
         return None
     from treemend.verify.declarations import read_declarations

@@ -81,8 +81,12 @@ def _engine(url: URL, name: str) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:
     # The driver would begin by itself, and too late: BEGIN IMMEDIATE is ours to say.
     connection.isolation_level = None
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+    except UnicodeDecodeError as error:
+        # The driver can't read SQLite's own message, which quotes the damaged part.
+        raise sqlite3.DatabaseError("the file's schema is damaged") from error
 
 
 def _begin_immediate(connection: Any) -> None:

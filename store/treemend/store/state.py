@@ -12,13 +12,18 @@ from treemend.store.errors import StoreError
 ENVIRONMENT = "TREEMEND_STATE"
 
 
+def state_path() -> Path:
+    """Where the user's state folder of treemend is, or would be made."""
+    return Path(os.environ.get(ENVIRONMENT) or user_state_path("treemend")).absolute()
+
+
 def state_folder() -> Path:
     """The user's state folder of treemend, made (mode 0700) where it is missing.
 
     Raises:
         StoreError: it can't be made or written to.
     """
-    folder = Path(os.environ.get(ENVIRONMENT) or user_state_path("treemend")).absolute()
+    folder = state_path()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -42,12 +42,17 @@ def unified_diff(path: str, before: bytes, after: bytes, context: int = 3) -> by
         b"--- " + name_a + tab_a + b"\n",
         b"+++ " + name_b + tab_b + b"\n",
     ]
-    skipped = _common_prefix(old, new, context)
-    kept = _common_suffix(old[skipped:], new[skipped:], context)
-    old, new = old[skipped : len(old) - kept], new[skipped : len(new) - kept]
-    for group in _near(changes(old, new), 2 * context):
-        parts += _hunk(group, old, new, context, skipped)
+    for group in _near(list(_changes_between_equal_ends(old, new)), 2 * context):
+        parts += _hunk(group, old, new, context)
     return b"".join(parts)
+
+
+def _changes_between_equal_ends(old: list[bytes], new: list[bytes]) -> Iterator[Change]:
+    head = _common_prefix(old, new)
+    tail = _common_prefix(old[head:][::-1], new[head:][::-1])
+    for change in changes(old[head : len(old) - tail], new[head : len(new) - tail]):
+        old_span = (head + change.old_start, head + change.old_end)
+        yield Change(*old_span, head + change.new_start, head + change.new_end)
 
 
 def touched_paths(patch: bytes) -> tuple[str, ...]:
@@ -105,16 +110,9 @@ def _object_name(data: bytes) -> bytes:
     return digest[:_OBJECT_HEX].encode()
 
 
-def _common_prefix(old: list[bytes], new: list[bytes], context: int) -> int:
-    equal = next(
-        (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other),
-        min(len(old), len(new)),
-    )
-    return max(0, equal - context)
-
-
-def _common_suffix(old: list[bytes], new: list[bytes], context: int) -> int:
-    return _common_prefix(old[::-1], new[::-1], context)
+def _common_prefix(old: list[bytes], new: list[bytes]) -> int:
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def _near(changed: list[Change], gap: int) -> Iterator[list[Change]]:
@@ -129,14 +127,12 @@ def _near(changed: list[Change], gap: int) -> Iterator[list[Change]]:
         yield group
 
 
-def _hunk(
-    group: list[Change], old: list[bytes], new: list[bytes], context: int, skipped: int
-) -> Iterator[bytes]:
+def _hunk(group: list[Change], old: list[bytes], new: list[bytes], context: int) -> Iterator[bytes]:
     first, last = group[0], group[-1]
     lead = min(context, first.old_start)
     trail = min(context, len(old) - last.old_end)
-    old_range = _range(skipped + first.old_start - lead, skipped + last.old_end + trail)
-    new_range = _range(skipped + first.new_start - lead, skipped + last.new_end + trail)
+    old_range = _range(first.old_start - lead, last.old_end + trail)
+    new_range = _range(first.new_start - lead, last.new_end + trail)
     yield f"@@ -{old_range} +{new_range} @@\n".encode()
     done = first.old_start - lead
     for change in group:

@@ -216,9 +216,9 @@ def called_plainly(
 ) -> bool:
     """Whether calling tests as functions shows anything here: some target fails so before the patch; tests
     that pass under their runner were called, and none fails so, for want of what a runner sets up."""
-    plain_targets = {test.split("[")[0] for test in targets}
-    steady = {test.split("[")[0] for test in passing} & set(before.plain)
-    fails = {test for test, raised in before.plain.items() if any(raised)}
-    return (
-        bool(fails & plain_targets & set(after.plain)) and bool(steady) and not fails & steady - plain_targets
+    fails = {test: sum(map(bool, raised)) for test, raised in before.plain.items()}
+    shown = any(fails.get(test.split("[")[0]) for test in targets if test.split("[")[0] in after.plain)
+    steady = Counter(test.split("[")[0] for test in passing if test.split("[")[0] in fails)
+    return bool(shown and steady) and all(
+        fails[test] <= len(before.plain[test]) - count for test, count in steady.items()
     )

@@ -240,7 +240,7 @@ async def _all(asked: Iterable[Awaitable[Completion]]) -> list[Completion]:
 def _usable(call: Call, completion: Completion) -> Completion:
     if completion.refusal or completion.finish == "content_filter":
         raise Unusable(f"{call.step}: {call.model} refuses: {completion.refusal or 'its filter'}")
-    if not call.tools and not any(text.strip() for text in completion.texts):
+    if not (call.tools or completion.tool_calls) and not any(text.strip() for text in completion.texts):
         # A refusal that was streamed comes as nothing at all.
         raise Unusable(f"{call.step}: {call.model} says nothing")
     return completion
