@@ -276,3 +276,12 @@ def test_the_order_of_members_that_are_only_asked_for_is_left_alone() -> None:
 
 def moved(edit: Edit, by: int) -> Edit:
     return edit.model_copy(update={"start": edit.start - by, "end": edit.end - by})
+
+
+def test_no_call_is_taken_from_a_statement_that_would_do_nothing_then() -> None:
+    frame = "def f(found, letter):\n    @@\n    return found\n"
+    given = texts(frame.replace("@@", "found.append(letter)"), [2])
+    assert syntax_digest(frame.replace("@@", "letter")) not in given
+    assert syntax_digest(frame.replace("@@", "found")) not in given
+    given = texts(frame.replace("@@", "print(found.sort())"), [2])
+    assert syntax_digest(frame.replace("@@", "found.sort()")) in given

@@ -100,11 +100,15 @@ def unwrapped(site: Site) -> Iterator[Draft]:
         if function is None:
             continue
         fault = f"The call in `{shown(site.text(call))}` may be too much."
+        # A statement that is a value alone does nothing; that would be a removal in disguise.
+        alone = site.parent_type(call) == "expression_statement"
         for argument in arguments[:3]:
             weight = 1.0 if len(arguments) == 1 else 0.4
-            yield site.compose(call, site.text(argument), fault, weight)
+            if not alone or argument.type == "call":
+                yield site.compose(call, site.text(argument), fault, weight)
         receiver, _ = receiver_and_attribute(function)
-        if receiver is not None and site.text(receiver) not in ("self", "cls"):
+        kept = receiver is not None and (not alone or receiver.type == "call")
+        if receiver is not None and kept and site.text(receiver) not in ("self", "cls"):
             yield site.swap(call, site.text(receiver), fault, 0.8)
 
 
