@@ -34,11 +34,13 @@ PROJECTS = {"node": (NODE, "sum.js"), "cargo": (RUST, "src/lib.rs")}
 
 @pytest.mark.slow
 @pytest.mark.sandbox
+@pytest.mark.toolchain
 @pytest.mark.parametrize("tool", PROJECTS)
 def test_a_right_patch_is_accepted_and_a_wrong_one_refused(
     treemend: Treemend, tmp_path: Path, tool: str
 ) -> None:
-    if shutil.which(tool) is None:
+    found = shutil.which(tool)
+    if found is None or subprocess.run([found, "--version"], capture_output=True).returncode:
         pytest.skip(f"{tool} is not installed")
     files, code = PROJECTS[tool]
     for path, text in files.items():
