@@ -293,9 +293,11 @@ class Steps:
     def _began_s(self) -> float:
         """Seconds that the run had taken when its search first began."""
         store, run_id = self._context.store, self._context.id
-        if store.get_blob(run_id, "search began") is None:
-            store.put_blob(run_id, "search began", f"{self._context.elapsed_s():.3f}".encode())
-        return float(store.get_blob(run_id, "search began") or b"0")
+        recorded = store.get_blob(run_id, "search began")
+        if recorded is None:
+            recorded = f"{self._context.elapsed_s():.3f}".encode()
+            store.put_blob(run_id, "search began", recorded)
+        return float(recorded)
 
     async def _check_warm(self, observation: Observation) -> None:
         """Let the warm runner show on the untouched tree that it sees what a cold one sees."""

@@ -197,13 +197,17 @@ def differs_without_runner(
     """Target tests, without their parameters, that do outside of a test runner what they did before the
     patch: fail with the same exception. They are assumed to pass inside of one. Of a test with parameters,
     as many sets may fail as are neither targets nor `passing`."""
-    targeted = dict.fromkeys(test.split("[")[0] for test in targets)
-    wanted = Counter(test.split("[")[0] for test in (*targets, *passing))
+    targeted = dict.fromkeys(map(_without_parameters, targets))
+    wanted = Counter(map(_without_parameters, (*targets, *passing)))
     return tuple(
         test
         for test in targeted
         if _same_failures(before, after, test) > max(0, len(before.plain.get(test, ())) - wanted[test])
     )
+
+
+def _without_parameters(test: str) -> str:
+    return test.split("[")[0]
 
 
 def _same_failures(before: Behaviour, after: Behaviour, test: str) -> int:
@@ -217,8 +221,8 @@ def called_plainly(
     """Whether calling tests as functions shows anything here: some target fails so before the patch; tests
     that pass under their runner were called, and none fails so, for want of what a runner sets up."""
     fails = {test: sum(map(bool, raised)) for test, raised in before.plain.items()}
-    shown = any(fails.get(test.split("[")[0]) for test in targets if test.split("[")[0] in after.plain)
-    steady = Counter(test.split("[")[0] for test in passing if test.split("[")[0] in fails)
+    shown = any(fails.get(test) for test in map(_without_parameters, targets) if test in after.plain)
+    steady = Counter(test for test in map(_without_parameters, passing) if test in fails)
     return bool(shown and steady) and all(
         fails[test] <= len(before.plain[test]) - count for test, count in steady.items()
     )
