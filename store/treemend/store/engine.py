@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,11 @@ PRAGMAS = (
 def open_engine(where: str | Path) -> tuple[Engine, str]:
     """An engine for a file or a URL, its schema checked, and its name in messages (no password).
 
-    On SQLite every write transaction is BEGIN IMMEDIATE.
+    An older schema is upgraded; of a file, `<file>.schema-<number>` keeps the state before. On SQLite every
+    write transaction is BEGIN IMMEDIATE.
 
     Raises:
-        StoreError: the database can't be opened, isn't one, or has another schema.
+        StoreError: the database can't be opened, isn't one, or has a newer schema.
     """
     url, name = _url_of(where)
     with named_errors(name):
@@ -110,10 +111,33 @@ def _check_schema(engine: Engine, name: str) -> None:
             mend=f"Use treemend {row.treemend} or newer, or give --store another file.",
         )
     if row.version < SCHEMA_VERSION:
-        raise StoreError(
-            f"{name} has schema {row.version}, which this treemend no longer reads.",
-            mend="Give --store another file.",
-        )
+        _upgrade(engine)
+
+
+def _upgrade(engine: Engine) -> None:
+    """Bring the tables to this schema in one transaction; of a file, a copy is kept beside it first."""
+    # Only now: most stores are of this schema, and the import costs more than opening one.
+    from treemend.store.migrations import migrate
+
+    with engine.begin() as connection, Session(connection) as session:
+        row = session.get_one(SchemaRow, 1, with_for_update=True)
+        # Another process may have done it since.
+        if row.version < SCHEMA_VERSION:
+            if engine.dialect.name == "sqlite":
+                _keep_copy(Path(engine.url.database or ""), row.version)
+            migrate(connection, row.version)
+            row.version, row.treemend = SCHEMA_VERSION, version("treemend")
+            session.add(row)
+            session.commit()
+
+
+def _keep_copy(database: Path, found: int) -> None:
+    """Call it while no other process can write."""
+    unfinished = database.with_name(f"{database.name}.unfinished-copy")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as copy:
+        source.backup(copy)
+    unfinished.replace(database.with_name(f"{database.name}.schema-{found}"))
 
 
 def _create(engine: Engine, name: str) -> None:
