@@ -7,13 +7,16 @@ JOBS ?= 2
 CASES ?= bench
 BENCH_OUT ?= out
 
-.PHONY: demo test check bench bench-verify lock clean
+.PHONY: demo test test-all check bench bench-verify lock clean
 
 demo: $(STAMP)
 	$(BIN)/treemend demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m ""
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from treemend.agents.intake import make_task
+from treemend.agents.intake import SandboxChoice, make_task
 from treemend.agents.judge import Ruling
 from treemend.agents.preparation import copy_tree
 from treemend.agents.run_context import RunContext
@@ -236,9 +236,10 @@ def make_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TREEMEND_STATE", str(tmp_path_factory.mktemp("state")))
 
-        def make(repo: Path, repair: Mapping[str, str | None]) -> Bench:
+        def make(repo: Path, repair: Mapping[str, str | None], mechanism: SandboxChoice = "auto") -> Bench:
             store = open_store(None)
-            run = new_run(store, make_task(repo, kind="verify", test_command=BARE_PYTEST), b"")
+            task = make_task(repo, kind="verify", test_command=BARE_PYTEST, sandbox=mechanism)
+            run = new_run(store, task, b"")
             try:
                 context = open_context(store, run)
             except SandboxUnavailableError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from treemend.agents.confirmation import Trial, confirm
-from treemend.agents.intake import make_task
+from treemend.agents.intake import SandboxChoice, make_task
 from treemend.agents.preparation import copy_tree
 from treemend.agents.run_context import RunContext
 from treemend.agents.verification import Ground, Submission
@@ -66,8 +66,9 @@ def test_constant():
 
 @pytest.mark.slow
 @pytest.mark.sandbox
+@pytest.mark.parametrize("mechanism", ["bubblewrap", "landlock"])
 def test_K01_K02_K04_K05_what_is_not_constant_is_set_aside_and_what_leaks_is_swept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mechanism: SandboxChoice
 ) -> None:
     monkeypatch.setenv("TREEMEND_STATE", str(tmp_path / "state"))
     repo = tmp_path / "repo"
@@ -77,9 +78,8 @@ def test_K01_K02_K04_K05_what_is_not_constant_is_set_aside_and_what_leaks_is_swe
     patch = unified_diff("code_here.py", CODE.encode(), CODE.replace("return x", "return x + x").encode())
     store = open_store(None)
     try:
-        context = open_context(
-            store, new_run(store, make_task(repo, kind="verify", test_command=BARE), patch)
-        )
+        task = make_task(repo, kind="verify", test_command=BARE, sandbox=mechanism)
+        context = open_context(store, new_run(store, task, patch))
     except SandboxUnavailableError as error:
         pytest.skip(str(error))
     copy_tree(context)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import pytest
 
+from treemend.agents.intake import SandboxChoice
 from treemend.agents.judge import Ruling
 from treemend.agents.verification import outcome_of
 from treemend.store.errors import UsageError
@@ -133,7 +134,7 @@ class Bench(Protocol):
     async def judge(self, patch: bytes) -> Ruling: ...
 
 
-MakeBench = Callable[[Path, Mapping[str, str | None]], Bench]
+MakeBench = Callable[[Path, Mapping[str, str | None], SandboxChoice], Bench]
 
 
 @dataclass(frozen=True)
@@ -369,8 +370,10 @@ def write(folder: Path, files: Mapping[str, str | None]) -> None:
         path.write_text(text)
 
 
-@pytest.fixture(scope="module")
-def bench(make_bench: MakeBench, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+@pytest.fixture(scope="module", params=["bubblewrap", pytest.param("landlock", marks=pytest.mark.thorough)])
+def bench(
+    request: pytest.FixtureRequest, make_bench: MakeBench, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
     """The tree, with its repair on another branch."""
     repo = tmp_path_factory.mktemp("hacking") / "repo"
     write(repo, BEFORE)
@@ -381,7 +384,7 @@ def bench(make_bench: MakeBench, tmp_path_factory: pytest.TempPathFactory) -> Be
     write(repo, {"calc.py": MENDED})
     git(repo, "commit", "--quiet", "--all", "--message", "after")
     git(repo, "checkout", "--quiet", "-")
-    return make_bench(repo, {"calc.py": MENDED})
+    return make_bench(repo, {"calc.py": MENDED}, request.param)
 
 
 async def test_the_honest_fix_is_accepted_by_every_check(bench: Bench) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -22,6 +21,14 @@ from treemend.verify.toolchains import find_toolchains
 pytestmark = pytest.mark.sandbox
 
 MakeRunner = Callable[..., CommandRunner]
+Needs = Callable[..., None]
+
+
+class Maven(Protocol):
+    """A project file, and a repository that has what it needs (tests/conftest.py)."""
+
+    pom: str
+    repository: Path
 
 
 def available(choice: Choice) -> Sandbox:
@@ -193,14 +200,6 @@ async def test_modules_that_lead_out_of_the_repository_are_not_shown(
 # -- toolchains --------------------------------------------------------------------------------
 
 
-def needs(*programs: str) -> None:
-    for program in programs:
-        found = shutil.which(program)
-        # A proxy that finds no toolchain in this home is none either.
-        if found is None or subprocess.run([found, "--version"], capture_output=True).returncode:
-            pytest.skip(f"{program} is not installed")
-
-
 NODE_TESTS = """
 const {test, describe, it} = require('node:test');
 const assert = require('node:assert');
@@ -213,7 +212,7 @@ describe('more', () => { it('big', () => assert.strictEqual(add(2, 2), 4)); it.s
 
 @pytest.mark.toolchain
 @pytest.mark.parametrize("choice", ["bubblewrap", "landlock"])
-async def test_a_node_project(repo: Path, make_runner: MakeRunner, choice: Choice) -> None:
+async def test_a_node_project(repo: Path, make_runner: MakeRunner, choice: Choice, needs: Needs) -> None:
     needs("node")
     write(repo, "sum.js", "exports.add = (a, b) => a - b;\n")
     write(repo, "test/sum.test.js", NODE_TESTS)
@@ -252,7 +251,7 @@ mod tests {
 
 @pytest.mark.slow
 @pytest.mark.toolchain
-async def test_a_rust_project(repo: Path, make_runner: MakeRunner) -> None:
+async def test_a_rust_project(repo: Path, make_runner: MakeRunner, needs: Needs) -> None:
     needs("cargo")
     write(repo, "Cargo.toml", '[package]\nname = "calc"\nversion = "0.1.0"\nedition = "2021"\n')
     write(repo, "src/lib.rs", RUST)
@@ -277,25 +276,6 @@ async def test_a_rust_project(repo: Path, make_runner: MakeRunner) -> None:
     assert "cannot find value `c`" in report.output
 
 
-JUNIT, SUREFIRE, COMPILER, RESOURCES = "5.10.2", "3.2.5", "3.13.0", "3.3.1"
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>calc</groupId><artifactId>calc</artifactId><version>1</version>
-  <properties>
-    <maven.compiler.source>17</maven.compiler.source><maven.compiler.target>17</maven.compiler.target>
-    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
-  </properties>
-  <dependencies><dependency>
-    <groupId>org.junit.jupiter</groupId><artifactId>junit-jupiter</artifactId>
-    <version>{JUNIT}</version><scope>test</scope>
-  </dependency></dependencies>
-  <build><plugins>
-    <plugin><artifactId>maven-surefire-plugin</artifactId><version>{SUREFIRE}</version></plugin>
-    <plugin><artifactId>maven-compiler-plugin</artifactId><version>{COMPILER}</version></plugin>
-    <plugin><artifactId>maven-resources-plugin</artifactId><version>{RESOURCES}</version></plugin>
-  </plugins></build>
-</project>
-"""
 SUM = "package calc;\npublic class Sum { public static int add(int a, int b) { return a - b; } }\n"
 SUM_TEST = """package calc;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -307,45 +287,15 @@ class SumTest {
   @ParameterizedTest @ValueSource(ints = {0, 4}) void same(int n) { assertEquals(n, Sum.add(n, 0)); }
 }
 """
-MAVEN_GROUPS = (
-    *(
-        "com/thoughtworks/",
-        "commons-codec/",
-        "commons-io/",
-        "javax/",
-        "org/apache/commons/",
-        "org/apache/maven/",
-    ),
-    *("org/apiguardian/", "org/codehaus/", "org/eclipse/aether/", "org/eclipse/sisu/", "org/junit/"),
-    *("org/opentest4j/", "org/ow2/", "org/slf4j/", "org/sonatype/"),
-)
-
-
-@pytest.fixture
-def maven_repository(tmp_path: Path) -> Path:
-    """A part of this user's Maven repository that any user may read."""
-    needs("mvn", "javac")
-    mine = Path.home() / ".m2" / "repository"
-    wanted = mine / f"org/apache/maven/surefire/surefire-junit-platform/{SUREFIRE}"
-    if not any(wanted.glob("*.jar")):
-        pytest.skip("the Maven repository of this user lacks Surefire")
-    for file in mine.rglob("*"):
-        path = file.relative_to(mine).as_posix()
-        if file.suffix == ".pom" or path.startswith(MAVEN_GROUPS):
-            copy = tmp_path / "maven" / path
-            if file.is_file():
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
-    return tmp_path / "maven"
 
 
 @pytest.mark.slow
 @pytest.mark.toolchain
-async def test_a_java_project(repo: Path, make_runner: MakeRunner, maven_repository: Path) -> None:
-    write(repo, "pom.xml", POM)
+async def test_a_java_project(repo: Path, make_runner: MakeRunner, maven: Maven) -> None:
+    write(repo, "pom.xml", maven.pom)
     write(repo, "src/main/java/calc/Sum.java", SUM)
     write(repo, "src/test/java/calc/SumTest.java", SUM_TEST)
-    runner = make_runner(f"mvn -q -Dmaven.repo.local={maven_repository} test")
+    runner = make_runner(f"mvn -q -Dmaven.repo.local={maven.repository} test")
     wrong = {"src/main/java/calc/Sum.java": SUM.replace("a - b", "a - a").encode()}
     report = await runner.run(TestRequest(overlay=wrong))
     assert outcomes(report) == {
