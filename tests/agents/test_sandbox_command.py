@@ -86,9 +86,9 @@ def test_other_limits_end_it_as_a_kill_and_say_so(treemend: Treemend, workspace:
     assert ended.stderr == b"treemend: killed at the limit of output (1 MiB)\n"
 
 
-def test_an_empty_folder_and_no_input(treemend: Treemend, tmp_path: Path) -> None:
+def test_a_folder_without_files_and_no_input(treemend: Treemend, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
-    empty.mkdir()
+    (empty / "in it").mkdir(parents=True)
     ended = treemend("sandbox", "--workspace", str(empty), "--", "sh", "-c", "ls -A; cat")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 

@@ -85,6 +85,20 @@ def test_a_right_patch_is_accepted_with_its_receipt(
     assert b"Nothing speaks against the patch." in shown.stdout
 
 
+def test_a_patch_with_a_test_of_its_own_needs_a_review_unless_that_is_allowed(
+    verify: Treemend, examples: Path
+) -> None:
+    repo = examples / "one-file"
+    test = b"--- /dev/null\n+++ b/tests/test_more.py\n@@ -0,0 +1,2 @@\n+def test_more():\n+    pass\n"
+    patch = diff_of(repo, "median.py", ("% 2 == 0", "% 2 == 1")) + test
+    result = verify(repo, patch)
+    assert (result.returncode, b"tests/test_more.py" in result.stdout) == (3, True)
+    result = verify(repo, patch, "--allow-test-edits", "--json")
+    (paths,) = (c for c in json.loads(result.stdout)["judgement"]["checks"] if c["name"] == "allowed paths")
+    assert (result.returncode, paths["result"]) == (0, "held")
+    assert "tests/test_more.py, as --allow-test-edits says" in paths["detail"]
+
+
 def test_a_wrong_patch_is_refused_with_the_reason_on_stdout(verify: Treemend, examples: Path) -> None:
     repo = examples / "two-files"
     patch = diff_of(repo, "ledger/dates.py", ("first <= day < last", "first <= day"))

@@ -499,11 +499,9 @@ def test_a_copy_inside_a_plain_folder_does_not_hold_itself(tmp_path: Path) -> No
     assert make_private_tree(tmp_path / "r", tmp_path / "r/state/tree").files == ("a.py",)
 
 
-def test_missing_and_empty_folders_are_refused(tmp_path: Path, copy: Make) -> None:
-    (tmp_path / "empty").mkdir()
-    for name, message in (("empty", "nothing to repair"), ("missing", "no folder")):
-        with pytest.raises(UsageError, match=message):
-            copy(tmp_path / name)
+def test_a_missing_folder_is_refused(tmp_path: Path, copy: Make) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        copy(tmp_path / "missing")
 
 
 def test_without_git_only_a_git_repository_is_refused(

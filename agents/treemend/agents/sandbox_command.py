@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
@@ -51,13 +50,14 @@ def sandbox_command(
     128 + n where signal n ended it (137 at any other limit).
     """
     from treemend.agents.pass_through import run_passing_through
+    from treemend.tools.worktree import make_private_tree
     from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
     from treemend.verify.staging import private_folder
 
     sweep_leftovers()
     mechanism = find_sandbox(sandbox.value)
     with private_folder() as private:
-        copy = _copied(workspace, private / "tree")
+        copy = make_private_tree(workspace, private / "tree")
         made = _command(command, workspace.resolve(), copy.root, time)
         result = run_passing_through(mechanism, made)
     if report:
@@ -65,15 +65,6 @@ def sandbox_command(
     elif result.ended_by not in ("exit", "signal"):
         print(f"treemend: {_ending(made.limits, result)}", file=sys.stderr)
     raise typer.Exit(_exit_code(result))
-
-
-def _copied(workspace: Path, into: Path) -> PrivateTree:
-    from treemend.tools.worktree import PrivateTree, make_private_tree
-
-    if workspace.is_dir() and not os.listdir(workspace):
-        into.mkdir()
-        return PrivateTree(into, (), (), "")
-    return make_private_tree(workspace, into)
 
 
 def _command(argv: list[str], workspace: Path, tree: Path, wall_s: float) -> Command:

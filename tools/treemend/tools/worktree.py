@@ -62,7 +62,7 @@ def make_private_tree(repo: Path, into: Path, *, commit: str = "") -> PrivateTre
     is obeyed: hooks, filters, fsmonitor and the like don't run.
 
     Raises:
-        UsageError: `repo` is missing, empty or too large, `commit` unknown, or git not installed.
+        UsageError: `repo` is missing or too large, `commit` unknown, or git not installed.
         StoreError: `into` can't be written, or its disk is full.
     """
     repo = _existing(repo)
@@ -229,8 +229,6 @@ class _Copy:
                 self._left_out(entry.path, error)
 
     def finished(self) -> PrivateTree:
-        if not self._digests:
-            raise UsageError(f"There is nothing to repair in {self._repo}.", mend=_MEND)
         paths = sorted(self._digests)
         digest = hashlib.sha256(b"".join(self._digests[path] for path in paths)).hexdigest()
         notes = self.notes[:NOTES_MAX]
