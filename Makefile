@@ -7,7 +7,7 @@ JOBS ?= 2
 CASES ?= bench
 BENCH_OUT ?= out
 
-.PHONY: demo test test-all check bench bench-verify lock clean
+.PHONY: demo test test-all check bench bench-verify local-model lock clean
 
 demo: $(STAMP)
 	$(BIN)/treemend demo
@@ -29,6 +29,10 @@ bench: $(STAMP)
 
 bench-verify: $(STAMP)
 	$(BIN)/python benchmarks/verify.py --out $(BENCH_OUT)/verify --write benchmarks/RESULTS.md
+
+# Builds llama.cpp, which takes about 12 minutes of CPU, a C++ compiler and cmake.
+local-model: $(STAMP)
+	$(BIN)/python benchmarks/local_model.py --out $(BENCH_OUT)/local-model
 
 lock:
 	$(PYTHON) -m venv $(VENV)

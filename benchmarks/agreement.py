@@ -22,7 +22,7 @@ from typing import Any
 
 from repair import find_cases, is_wanted
 
-from treemend.agents import wiring
+from treemend.agents import runners
 from treemend.agents.api import repair_async
 from treemend.store.errors import TreemendError
 from treemend.store.records import Budget
@@ -68,13 +68,13 @@ def outcomes(report: TestReport) -> dict[str, str]:
 
 async def compare(case: Path, options: argparse.Namespace) -> Comparing:
     """Search for a repair of a case with a runner that compares."""
-    runners: list[Comparing] = []
+    made: list[Comparing] = []
 
     def make(*arguments: Any) -> WarmRunner:
-        runners.append(Comparing(*arguments))
-        return runners[-1]
+        made.append(Comparing(*arguments))
+        return made[-1]
 
-    setattr(wiring, "WarmRunner", make)  # noqa: B010 - a name that it does not export
+    setattr(runners, "WarmRunner", make)  # noqa: B010 - a name that it does not export
     with tempfile.TemporaryDirectory() as state:
         os.environ["TREEMEND_STATE"] = state
         await repair_async(
@@ -84,7 +84,7 @@ async def compare(case: Path, options: argparse.Namespace) -> Comparing:
             python=options.python,
             budget=Budget(time_s=options.time, candidates=options.candidates, after=options.candidates),
         )
-    return runners[-1]
+    return made[-1]
 
 
 def main() -> None:

@@ -1,11 +1,16 @@
 """Runs `treemend fix` on every case of a folder and says what came of each.
 
     python benchmarks/repair.py CASES --out DIR [--time 120] [--jobs 2] [--python PY] [--only ID ...]
+    python benchmarks/repair.py CASES --out DIR --variant mended|half [...]
     python benchmarks/repair.py --compare OLD/results.jsonl NEW/results.jsonl
 
 A case is a folder with `repo/`, `issue.md` and `meta.json`, of which only `id`, `source` and `test_cmd`
 are read. DIR gets `<id>.diff` where there is a patch, `<id>.log` with what was said on stderr, and a line
 a case in `results.jsonl`: outcome, exit code, seconds, candidates executed, tests run.
+
+With `--variant mended` the reference patch, `hidden/gold.diff`, is applied before, and the right answer is
+exit code 7 without a patch. With `half` a part of it is, so that a visible test still fails, and 7 is wrong;
+a case whose patch has no such part is left out.
 """
 
 from __future__ import annotations
@@ -21,11 +26,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, get_args
+
+from variants import TREEMEND, Variant, lay_out
 
 Row = dict[str, Any]
-TREEMEND = Path(sys.executable).parent / "treemend"
 GRACE_S = 120.0
+NOTHING_TO_FIX = 7
 
 
 def main() -> int:
@@ -38,6 +45,8 @@ def main() -> int:
     with (options.out / "results.jsonl").open("w") as results, ThreadPoolExecutor(options.jobs) as pool:
         rows = []
         for row in pool.map(lambda case: run_case(case, options), cases):
+            if row is None:
+                continue
             rows.append(row)
             print(json.dumps(row), file=results, flush=True)
             print(
@@ -46,7 +55,13 @@ def main() -> int:
                 flush=True,
             )
     print_table(rows)
-    return 0
+    if options.variant == "broken":
+        return 0
+    wrong = [row["id"] for row in rows if not is_right(row)]
+    told = f": {', '.join(wrong)}" if wrong else ""
+    left_out = len(cases) - len(rows)
+    print(f"\n{options.variant}: {len(rows) - len(wrong)} of {len(rows)} right{told}; {left_out} left out")
+    return 1 if wrong else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--python", default="", help="interpreter that runs the tests")
     parser.add_argument("--only", nargs="+", default=[], help="ids; one that ends in * is a prefix")
+    parser.add_argument("--variant", choices=get_args(Variant), default="broken", help="what is laid out")
     parser.add_argument("--more", default="", help="further options for treemend fix, as one word")
     parser.add_argument("--compare", nargs=2, metavar="RESULTS", help="two results.jsonl")
     return parser
@@ -74,12 +90,17 @@ def is_wanted(name: str, only: Sequence[str]) -> bool:
     )
 
 
-def run_case(case: Path, options: argparse.Namespace) -> Row:
+def run_case(case: Path, options: argparse.Namespace) -> Row | None:
+    """What came of a case, None where it has no such variant."""
     meta = json.loads((case / "meta.json").read_text())
+    into = options.out / "trees" / case.name
+    repo = lay_out(case, options.variant, into, meta["test_cmd"], options.python)
+    if repo is None:
+        return None
     results = options.out / "runs" / case.name
     command = [
         str(TREEMEND), "fix", str(case / "issue.md"),
-        "--repo", str(case / "repo"),
+        "--repo", str(repo),
         "--test-cmd", meta["test_cmd"],
         "--time", str(options.time),
         "--output", str(results),
@@ -107,10 +128,16 @@ def run_case(case: Path, options: argparse.Namespace) -> Row:
     return {
         "id": case.name,
         "source": meta["source"],
+        "variant": options.variant,
         "exit_code": exit_code,
         "seconds": round(seconds, 1),
         **_of_receipt(results / "receipt.json"),
     }
+
+
+def is_right(row: Row) -> bool:
+    """Whether nothing was found to mend just where nothing is to be mended."""
+    return bool((row["exit_code"] == NOTHING_TO_FIX) == (row["variant"] == "mended"))
 
 
 def _of_receipt(path: Path) -> Row:
