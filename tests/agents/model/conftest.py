@@ -25,6 +25,12 @@ from treemend.store.records import Budget, Models, Run
 KEY = "sk-canary-0123456789abcdef"
 CENT = Price(prompt=1e-5, completion=1e-5, cached=1e-6)
 MODEL = "openai/scripted"
+# litellm asks pydantic in ways that pydantic will not answer for ever, and builds its types when they are
+# first needed or a little before, which is a matter of time.
+LITELLM_WARNINGS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning"),
+]
 
 
 def abilities(**known: Any) -> AbilitiesOf:

@@ -42,12 +42,10 @@ def _described(name: str, failure: Failure) -> str:
 def describe_tried(siblings: tuple[Sibling, ...], labels: Mapping[str, str]) -> str:
     """What was tried beside, for a thought that should be another: of a failed one its place alone, of one
     that gained a test what it showed, too (what failed alone leads astray: 2604.16529)."""
-    if not siblings:
-        return ""
-    lines = ["Tried already; look elsewhere, or at another cause:"]
+    lines: list[str] = []
     for sibling in siblings[-SIBLINGS_MAX:]:
         place = f" ({sibling.place.path} {sibling.place.function})" if sibling.place else ""
         lines.append(f"- {sibling.text}{place}")
         if sibling.feedback is not None and sibling.feedback.passed:
             lines.append(describe(sibling.feedback, labels))
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)

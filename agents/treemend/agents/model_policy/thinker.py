@@ -110,7 +110,7 @@ class Thinker:
         first: Tried,
     ) -> Tried:
         """Let those be written again that showed nothing, once, with what they did."""
-        told = template("reproduce_again").fill(results=told_back(first))
+        told = template("reproduce_again").fill(results=prompt.framed("results", told_back(first)))
         prompt = prompt.said("assistant", written.model_dump_json()).said("user", told)
         rewritten = await self._write(context, "reproduce again", prompt)
         if rewritten is None:
