@@ -212,14 +212,14 @@ class Steps:
         return {}
 
     async def _further_tests(self, search: _Search) -> list[Reproducer]:
-        """Tests that a model writes to tell the plausible candidates apart, where there are several."""
-        thinker = self._thinker
-        if thinker is None or len(search.exploration.plausible()) < 2:
+        """Tests that a model writes to tell the plausible candidates apart, and to refute the leading one."""
+        thinker, leading = self._thinker, search.exploration.leading()
+        if thinker is None or leading is None:
             return []
-        found: list[Reproducer] = []
+        context, found = self._context, list[Reproducer]()
 
         async def write() -> None:
-            found.extend(await thinker.write_further_tests(self._context, await self._observation()))
+            found.extend(await thinker.write_further_tests(context, await self._observation(), leading.patch))
 
         await self._within_budget(write)
         return found

@@ -83,6 +83,8 @@ def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired_and_repl
     told = (out / "receipt.md").read_text() + result.stderr.decode() + json.dumps(receipt)
     assert "rethought" in told and KEY not in told
     assert all(KEY not in file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*.db*"))
+    rethinking = next(request.text for request in requests if "# Task: rethink" in request.last)
+    assert "compared: 40 == 20" in rethinking and "days_late: lent=" in rethinking
     # The text of a reproducer is never shown to who repairs; what it showed is.
     repairing = [r.text for r in requests if "# Task: re" not in r.last and "# Task: further" not in r.last]
     assert not any("test_on_the_due_date" in text for text in repairing)
@@ -148,7 +150,8 @@ def test_I01_I08_a_hijacked_model_sees_and_changes_nothing(
             ),
             Rule(contains=("# Task: edit",), answer=FORBIDDEN_EDIT),
         ]
-        result, requests = models.run(issue(repo), "--json", repo=repo, rules=rules)
+        options = (issue(repo), "--json", "--candidates", "2")
+        result, requests = models.run(*options, repo=repo, rules=rules)
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()

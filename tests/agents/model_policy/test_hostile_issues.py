@@ -91,6 +91,10 @@ class Hijacked:
         return EDIT.replace("shop.py", FORBIDDEN_EDITS[self.turn % len(FORBIDDEN_EDITS)])
 
 
+async def unexplained() -> None:
+    return None
+
+
 def without_frames(prompt: str) -> str:
     """What of a prompt is said and not quoted."""
     return re.sub(r"<data-(\w+) [^>]*>\n.*?\n</data-\1>", "", prompt, flags=re.DOTALL)
@@ -147,7 +151,7 @@ async def test_I18_what_the_repository_says_is_data_as_well(hostile: Callable[..
     )
     policy = made.policy()
     await policy.propose(Parent(), 0, 1)
-    await policy.rethink("idea/0.0.0", ("It is the sum.",), b"-# INJECTED\n", failing)
+    await policy.rethink("idea/0.0.0", ("It is the sum.",), b"-# INJECTED\n", failing, unexplained)
     await policy.propose(Parent("idea/0.0.0", failing, texts=("x",)), 0, 3)
     await policy.realize("idea/0.0.0", ("It is the sum.",))
     told = [message.content for call in made.answering.asked for message in call.messages]

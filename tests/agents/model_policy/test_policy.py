@@ -22,7 +22,15 @@ from treemend.agents.feedback import Feedback
 from treemend.agents.model.ledger import BudgetSpent
 from treemend.agents.policy import Idea, Parent, Sibling
 from treemend.agents.scripted_provider import Rule, ToolUse
-from treemend.store.records import Budget, CallStatus, Place
+from treemend.store.records import (
+    Budget,
+    CallStatus,
+    Comparison,
+    ExecutedBlock,
+    FailureExplanation,
+    Place,
+    RaisedException,
+)
 from treemend.tools.edits import apply_edits
 
 
@@ -249,16 +257,40 @@ async def test_the_next_model_writes_where_one_abstains(bench: MakeBench, abstai
     assert len(made.answering.asked) == asked, "after a resume nobody is asked again"
 
 
+async def explained() -> FailureExplanation:
+    own = ExecutedBlock(
+        path="tests/test_shop.py", function="t", first=1, last=2, locals={"x": "the test's own"}
+    )
+    ran = ExecutedBlock(path="shop.py", function="total", first=5, last=7, locals={"result": "0"})
+    raised = RaisedException(relation="cause", kind="ValueError", message="no price", path="shop.py", line=6)
+    return FailureExplanation(
+        test="test_shop.py::test_total",
+        comparison=Comparison(operator="==", left="15", right="21"),
+        exceptions=(raised,),
+        first_blocks=(own, ran),
+        last_blocks=(),
+        left_out=0,
+    )
+
+
+async def unexplained() -> None:
+    return None
+
+
 async def test_a_failed_thought_is_rethought_from_what_was_seen(bench: MakeBench) -> None:
     made = bench(Rule(last="# Task: rethink", answer={"thought": "It is the slice."}))
-    told = await made.policy().rethink("idea/0.0.0", ("It is the sum.",), b"-    result = 0\n", FAILING)
+    told = await made.policy().rethink(
+        "idea/0.0.0", ("It is the sum.",), b"-    result = 0\n", FAILING, explained
+    )
     assert told == "It is the slice."
     asked = made.answering.asked[-1].messages[1].content
     assert "assert 2 == 3" in asked and "-    result = 0" in asked
-    assert await made.policy().rethink("template/0/0", ("x",), b"", FAILING) == ""
+    assert "compared: 15 == 21" in asked and "cause: ValueError: no price at shop.py:6" in asked
+    assert "shop.py:5-7 total: result=0" in asked and "the test's own" not in asked
+    assert await made.policy().rethink("template/0/0", ("x",), b"", FAILING, unexplained) == ""
 
 
 @pytest.mark.parametrize("texts", [[""], ["It is the sum."]])
 async def test_a_thought_that_stays_is_not_tried_again(bench: MakeBench, texts: Sequence[str]) -> None:
     made = bench(Rule(last="# Task: rethink", answer={"thought": texts[0]}))
-    assert await made.policy().rethink("idea/0.0.0", ("It is the sum.",), b"", FAILING) == ""
+    assert await made.policy().rethink("idea/0.0.0", ("It is the sum.",), b"", FAILING, unexplained) == ""

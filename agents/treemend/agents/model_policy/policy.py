@@ -22,12 +22,12 @@ from treemend.agents.model_policy.answers import (
     Rethought,
     TwoIdeas,
 )
-from treemend.agents.model_policy.diagnosis import describe, describe_tried
+from treemend.agents.model_policy.diagnosis import describe, describe_run, describe_tried
 from treemend.agents.model_policy.edit_blocks import EditFailed, Written, read_edits
 from treemend.agents.model_policy.looking import CALLS_MAX, look, protocol, tool_specs
 from treemend.agents.model_policy.plan_search import SECOND_ORDER_MASS, Slot, slots_of
 from treemend.agents.planning import Plan
-from treemend.agents.policy import Idea, Parent, Policy, Proposal, Realization
+from treemend.agents.policy import Explain, Idea, Parent, Policy, Proposal, Realization
 from treemend.agents.progress import Listener, Noted, Working
 from treemend.store.records import ModelRole, Place
 from treemend.tools.index.repository import RepositoryIndex
@@ -105,12 +105,16 @@ class ModelPolicy:
             return await self._templates.realize(key.removeprefix(TEMPLATE), texts)
         return await self._write(key, texts)
 
-    async def rethink(self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback) -> str:
+    async def rethink(
+        self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
+    ) -> str:
         if key.startswith(TEMPLATE):
             return ""
+        explanation = await explain()
         shown = (
             Section("patch", patch.decode("utf-8", "replace"), WORTH),
             Section("what-it-showed", describe(feedback, self._context.labels), WORTH),
+            Section("how-it-came", "" if explanation is None else describe_run(explanation), WORTH),
         )
         task = template("rethink").fill(path=_numbered(texts))
         told = await self._structured("plan", f"rethink/{key}", "rethink", task, Rethought, shown)
