@@ -216,11 +216,14 @@ def test_S12_a_run_killed_ten_times_asks_nothing_twice_and_ends_as_one_that_was_
         assert killed.returncode == -9, f"there is no point {number + 1} to be killed at"
         assert answered.isdisjoint(text_of(request) for request in requests)
         sent += requests
-        answered = {text_of(request) for request in sent} - {text_of(one) for one in under_way(models, sent)}
+        lost = {text_of(request) for request in under_way(models, sent)}
+        answered = {text_of(request) for request in sent if request.body} - lost
     resumed, requests = models.run(last_run(models), repo=repo, command="resume")
     assert (resumed.returncode, resumed.stdout) == (0, whole.stdout), resumed.stderr.decode()
     assert answered.isdisjoint(text_of(request) for request in requests)
-    assert {text_of(one) for one in [*sent, *requests]} == {text_of(one) for one in wanted}
+    # Of a request that was being sent at a kill, a part may have come.
+    whole_ones = {text_of(one) for one in [*sent, *requests] if one.body}
+    assert whole_ones == {text_of(one) for one in wanted}
     calls = model_calls(models)
     lost = [call for call in calls if call.status is CallStatus.LOST]
     assert len(lost) >= KILLS and len(sent) + len(requests) <= len(calls)
@@ -235,7 +238,7 @@ def text_of(request: Request) -> str:
 def under_way(models: Models, sent: Sequence[Request]) -> Sequence[Request]:
     """Those of the requests that were booked and not answered when the process died, the last of all."""
     count = sum(call.status is CallStatus.SENT for call in model_calls(models))
-    return sent[-count:]
+    return sent[-count:] if count else ()
 
 
 def model_calls(models: Models) -> list[ModelCall]:
