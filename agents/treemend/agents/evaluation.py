@@ -207,10 +207,11 @@ class Evaluator:
 
     async def explain(self, candidate: Candidate) -> FailureExplanation | None:
         """How the first target test that fails with a candidate comes to fail, or the first reproducer where
-        there is no target, from a run of it that is traced; None where none fails. Costs one cold run,
-        once."""
+        there is no target, from a run of it that is traced; None where none fails but by a hang.
+        Costs one cold run, once."""
         executions = self._context.store.executions(self._context.id, candidate.seq)
-        failed = {e.test for e in executions if e.outcome is not TestOutcome.PASSED}
+        # A trace of a hang would take its time and tell where it was stopped.
+        failed = {e.test for e in executions if e.outcome not in (TestOutcome.PASSED, TestOutcome.TIMEOUT)}
         test = next((test for test in self._wanted if test in failed), None)
         if test is None:
             return None

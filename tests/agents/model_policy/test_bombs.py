@@ -34,7 +34,7 @@ REPAIR = "return int(text.split()[0])\n"
 
 def edit(thought: str, body: str) -> Rule:
     block = f"meter.py::reading\n<<<<<<< FUNCTION\ndef reading(text):\n    {body}>>>>>>> END\n"
-    return Rule(contains=["# Task: edit", thought], answer=f"It was never written.\n\n{block}")
+    return Rule(contains=("# Task: edit", thought), answer=f"It was never written.\n\n{block}")
 
 
 def idea(first: str, second: str) -> dict[str, object]:

@@ -216,8 +216,8 @@ def test_S12_a_run_killed_ten_times_asks_nothing_twice_and_ends_as_one_that_was_
         assert killed.returncode == -9, f"there is no point {number + 1} to be killed at"
         assert answered.isdisjoint(text_of(request) for request in requests)
         sent += requests
-        lost = {text_of(request) for request in under_way(models, sent)}
-        answered = {text_of(request) for request in sent if request.body} - lost
+        unanswered = {text_of(request) for request in under_way(models, sent)}
+        answered = {text_of(request) for request in sent if request.body} - unanswered
     resumed, requests = models.run(last_run(models), repo=repo, command="resume")
     assert (resumed.returncode, resumed.stdout) == (0, whole.stdout), resumed.stderr.decode()
     assert answered.isdisjoint(text_of(request) for request in requests)
