@@ -350,7 +350,7 @@ def _wanted(
 
 
 def _start(task: Task, store: str | None, wanted: _Wanted, patch: bytes = b"") -> NoReturn:
-    from treemend.agents.wiring import new_run
+    from treemend.agents.runs import new_run
     from treemend.store.database import open_store
 
     opened = open_store(store)

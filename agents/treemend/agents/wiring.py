@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +18,10 @@ from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
-from treemend.agents.verification import SUBMITTED, verify_submitted
+from treemend.agents.verification import verify_submitted
 from treemend.store.database import Store
 from treemend.store.errors import StoreError, UsageError
-from treemend.store.records import Outcome, Run, RunId, Task
+from treemend.store.records import Outcome, Run, RunId
 from treemend.store.state import state_folder
 from treemend.verify.b4 import B4
 from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
@@ -37,21 +34,6 @@ if TYPE_CHECKING:
 
 RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
-
-
-def new_run(store: Store, task: Task, patch: bytes = b"") -> Run:
-    """Give a task a run of its own and record it, with the patch that it is to judge."""
-    run = Run(
-        id=RunId(secrets.token_hex(4)),
-        task=task,
-        created_at=datetime.now(UTC),
-        graph_version=GRAPH_VERSION,
-        treemend_version=version("treemend"),
-    )
-    store.create_run(run)
-    if task.kind == "verify":
-        store.put_blob(run.id, SUBMITTED, patch)
-    return run
 
 
 async def carry_out(store: Store, run: Run, listener: Listener) -> Run:

@@ -17,8 +17,8 @@ from treemend.agents.model.ledger import Ledger
 from treemend.agents.model.prices import Abilities, AbilitiesOf, Price
 from treemend.agents.model.prompts import NEVER_LEFT_OUT, Prompt, Section, Template
 from treemend.agents.model.provider import LitellmProvider, Send
+from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
-from treemend.agents.wiring import new_run
 from treemend.store.database import Store, open_store
 from treemend.store.records import Budget, Models, Run
 

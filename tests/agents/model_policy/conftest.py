@@ -13,8 +13,8 @@ from tests.agents.model.answering import Answering
 from tests.agents.model_policy.policy_bench import CODE, ISSUE, Bench, MakeBench
 
 from treemend.agents.intake import make_task
+from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Request, Rule, ScriptedProvider, load_script
-from treemend.agents.wiring import new_run
 from treemend.store.database import open_store
 
 KEY = "sk-canary-0123456789abcdef"
