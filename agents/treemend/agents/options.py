@@ -61,7 +61,7 @@ Model = Annotated[
     typer.Option(
         envvar="TREEMEND_MODEL",
         help="A model that thinks, by litellm's name, or role=model (plan, code, test, judge); "
-        "may be given again, to fall back on.",
+        "may be given again: they take turns.",
     ),
 ]
 ApiBase = Annotated[
