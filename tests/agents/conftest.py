@@ -53,12 +53,15 @@ class CommandServer:
         self._process = self._started()
 
     def run(
-        self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path
+        self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, stdin: str = ""
     ) -> subprocess.CompletedProcess[bytes]:
         streams = {name: folder / name for name in ("stdout", "stderr")}
         for file in streams.values():
             file.touch()
         request = {"arguments": arguments, "environment": environment, **streams}
+        if stdin:
+            (folder / "stdin").write_text(stdin)
+            request["stdin"] = folder / "stdin"
         code = self._ask(json.dumps(request, default=str).encode())
         stdout, stderr = (file.read_bytes() for file in streams.values())
         return subprocess.CompletedProcess(arguments, code, stdout, stderr)

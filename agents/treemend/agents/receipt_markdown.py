@@ -90,6 +90,8 @@ def _tests(receipt: Receipt) -> str:
         lines += ["", "| test that a model wrote | before | after |", "|---|---|---|"]
         lines += [_row(change) for change in receipt.reproducers[:LISTED_MAX]]
         lines += _more(len(receipt.reproducers))
+    for test, right in receipt.answers.items():
+        lines += ["", f"A person says that {_code(test)} is {'right' if right else 'wrong'}."]
     if receipt.outcome in (Outcome.REPAIRED, Outcome.ACCEPTED, Outcome.NEEDS_REVIEW):
         total, passed = receipt.regression_tests, receipt.regression_passed
         lines += [
@@ -115,7 +117,9 @@ def _ranking(receipt: Receipt) -> str:
         return ""
     groups = len({entry.group for entry in receipt.ranking})
     plausible = counted(len(receipt.ranking), "plausible candidate")
-    lines = ["## Ranking", "", f"{plausible} in {counted(groups, 'group')}. {receipt.ranking_note}"]
+    apart = receipt.counts.diversity
+    told = "" if apart is None else f" {apart:.0%} of their pairs behave differently."
+    lines = ["## Ranking", "", f"{plausible} in {counted(groups, 'group')}.{told} {receipt.ranking_note}"]
     for alternative in receipt.alternatives:
         lines += ["", _alternative(alternative)]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
 from treemend.agents.preparation import copy_tree
 from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, SearchBegan, Working
+from treemend.agents.questions import answers_of
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import answer_of, write_receipt
 from treemend.agents.reproduction import (
@@ -245,6 +246,8 @@ class Steps:
         why = _why_ended(state.get("ended", ""), executed, nothing)
         if executed == 0 and state.get("ended") in ("time", "usd", "tokens"):
             return Outcome.BUDGET_SPENT, why
+        if any(answers_of(store, run_id).values()) and not store.ranking(run_id):
+            why = "no candidate passes the tests that you called right"
         if store.ranking(run_id):
             why = "the whole suite or the judge refused every candidate that the nearer tests let through"
             first = judgement_of(store, run_id, store.ranking(run_id)[0].candidate)

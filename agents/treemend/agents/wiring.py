@@ -31,15 +31,17 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from treemend.agents.model_policy.thinker import Thinker
+    from treemend.agents.questions import Ask
 
 RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
 
-async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
+async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None = None) -> Run:
     """Work on a run until it has an outcome, from wherever it stands.
 
-    Cancelling leaves it resumable. Returns the run as recorded at its end.
+    `ask` asks a person, where one is there. Cancelling leaves it resumable. Returns the run as recorded at
+    its end.
 
     Raises:
         UsageError: the task can't be worked on (the run is then recorded as failed).
@@ -55,7 +57,7 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
         return run
     with store.claim(run.id):
         try:
-            await _work(store, run, listener)
+            await _work(store, run, listener, ask)
         except UsageError as error:
             store.finish_run(run.id, Outcome.FAILED, error.message)
             _forget_folder(run)
@@ -70,8 +72,9 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
     return store.get_run(run.id)
 
 
-async def _work(store: Store, run: Run, listener: Listener) -> None:
+async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> None:
     context = open_context(store, run, listener)
+    context.ask = ask
     if run.task.kind == "verify":
         await verify_submitted(context)
         return

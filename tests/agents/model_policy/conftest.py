@@ -36,6 +36,7 @@ class Models:
         on_request: Callable[[Request], None] | None = None,
         command: str = "fix",
         model: str = "openai/scripted",
+        stdin: str = "",
     ) -> tuple[subprocess.CompletedProcess[bytes], list[Request]]:
         """What a command came to, and what the provider was asked meanwhile. `rules` go before the script's.
 
@@ -53,6 +54,7 @@ class Models:
                 (command, *told, *arguments),
                 environment(self.folder / "state", OPENAI_API_KEY=KEY),
                 streams,
+                stdin,
             )
             return result, provider.requests
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from tests.agents.model_policy.conftest import KEY, SCRIPT, Models
 
 from treemend.agents.scripted_provider import Request, Rule, load_script
 from treemend.store.database import open_store
-from treemend.store.records import CallStatus, ModelCall, RunId
+from treemend.store.records import CallStatus, ModelCall, RunId, TestOrigin
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -98,12 +99,42 @@ def test_a_wrong_test_among_those_written_does_not_win(models: Models, examples:
     assert isinstance(right, list)
     rule = Rule(last="# Task: reproduce", answer={"tests": [*right, WRONG_TEST]})
     repo = examples / "late-fee"
-    result, _ = models.run(issue(repo), "--json", *SOME, repo=repo, rules=[rule])
+    result, _ = models.run(issue(repo), "--json", *SHORT, repo=repo, rules=[rule])
     assert result.returncode == 0, result.stderr.decode()
     receipt = json.loads(result.stdout)
     assert RIGHT_LINE in receipt["patch"]
     after = {change["test"]: change["after"] for change in receipt["reproducers"]}
     assert "failed" in after.values(), "the wrong test refuses nothing"
+
+
+def test_a_test_that_a_person_calls_right_is_trusted_and_a_wrong_one_counts_no_more(
+    models: Models, examples: Path, tmp_path: Path
+) -> None:
+    """Asked only about tests on which the candidates part: all of them pass the first."""
+    right = answer_to("# Task: reproduce")["tests"]
+    assert isinstance(right, list)
+    repo = examples / "late-fee"
+    rules = [
+        Rule(last="# Task: reproduce", answer={"tests": [*right, WRONG_TEST]}),
+        Rule(last="# Task: further tests", answer={"tests": []}),
+    ]
+    options = (issue(repo), "--ask", *SHORT, "--output", str(tmp_path / "out"))
+    result, _ = models.run(*options, repo=repo, rules=rules, stdin="y\nperhaps\n")
+    told = result.stderr.decode()
+    assert result.returncode == 0, told
+    assert RIGHT_LINE in result.stdout.decode()
+    asked = re.findall(r"Is this right\? (.*?) \(", told)
+    assert asked == ["a book one day late costs 20 cents"]
+    assert "assert fee(date(2026, 1, 1), date(2026, 1, 23)) == 20" in told
+    receipt = json.loads((tmp_path / "out" / "receipt.json").read_text())
+    assert list(receipt["answers"].values()) == [True] and len(receipt["ranking"]) == 1
+    assert "A person says that" in (tmp_path / "out" / "receipt.md").read_text()
+    (origin,) = {
+        case.origin
+        for case in open_store(models.folder / "state" / "treemend.db").test_cases(RunId(last_run(models)))
+        if case.id in receipt["answers"]
+    }
+    assert origin is TestOrigin.USER
 
 
 SPY = """import os, socket
