@@ -39,7 +39,10 @@ def serve() -> dict[str, Any] | None:
 
 def become(request: dict[str, Any]) -> None:
     """Take the streams, the environment and the arguments of a request."""
-    streams = ((os.devnull, os.O_RDONLY), *((request[name], os.O_WRONLY) for name in ("stdout", "stderr")))
+    streams = (
+        (request.get("stdin", os.devnull), os.O_RDONLY),
+        *((request[name], os.O_WRONLY) for name in ("stdout", "stderr")),
+    )
     for number, (path, flags) in enumerate(streams):
         opened = os.open(path, flags)
         os.dup2(opened, number)

@@ -20,8 +20,9 @@ from treemend.agents.intake import SandboxChoice, make_task
 from treemend.agents.judge import Ruling
 from treemend.agents.preparation import copy_tree
 from treemend.agents.run_context import RunContext
+from treemend.agents.runs import new_run
 from treemend.agents.verification import Ground, Submission
-from treemend.agents.wiring import new_run, open_context
+from treemend.agents.wiring import open_context
 from treemend.store.database import Store, open_store
 from treemend.store.errors import SandboxUnavailableError
 from treemend.store.records import Candidate
@@ -52,12 +53,15 @@ class CommandServer:
         self._process = self._started()
 
     def run(
-        self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path
+        self, arguments: tuple[str, ...], environment: dict[str, str], folder: Path, stdin: str = ""
     ) -> subprocess.CompletedProcess[bytes]:
         streams = {name: folder / name for name in ("stdout", "stderr")}
         for file in streams.values():
             file.touch()
         request = {"arguments": arguments, "environment": environment, **streams}
+        if stdin:
+            (folder / "stdin").write_text(stdin)
+            request["stdin"] = folder / "stdin"
         code = self._ask(json.dumps(request, default=str).encode())
         stdout, stderr = (file.read_bytes() for file in streams.values())
         return subprocess.CompletedProcess(arguments, code, stdout, stderr)

@@ -76,6 +76,29 @@ def test_I16_a_patch_can_not_end_the_block_it_is_quoted_in(inside: str) -> None:
     assert "@everyone" in body
 
 
+HOSTILE = [
+    pytest.param("thanks @everyone and `@nobody`", "thanks @\u200beveryone and `@nobody`", id="mention"),
+    pytest.param(
+        "Fixes #12, closes o/r#3 GH-4", "Fixes #\u200b12, closes o/r#\u200b3 GH-\u200b4", id="closes"
+    ),
+    pytest.param("![x](http://e/i.png)", r"\!\[x\](http://" + "\u200be/i.png)", id="I05-image"),
+    pytest.param("<img src=x onerror=y>", r"\<img src=x onerror=y\>", id="I05-html"),
+    pytest.param("see www.e.org?token=sk", "see www.\u200be.org?token=sk", id="I17-link"),
+    pytest.param("```@x` y", r"\`\``@x` y", id="backticks"),
+    pytest.param(
+        "a\n# heading\n::set-output name=x::y", "a # heading ::set-output name=x::y", id="I13-lines"
+    ),
+]
+
+
+@pytest.mark.parametrize("text, shown", HOSTILE)
+def test_I16_what_a_model_says_is_text_and_no_more(text: str, shown: str) -> None:
+    repaired = render_markdown(receipt(thought=text, rationale=f"because {text}"))
+    assert f"\n{shown}\n" in repaired
+    refused = render_markdown(receipt(outcome=Outcome.NOT_REPRODUCED, reason=text, patch=""))
+    assert f"No patch: {shown}." in refused
+
+
 def test_I18_a_test_id_can_not_break_the_table() -> None:
     text = render_markdown(receipt(targets=(change("t.py::test_a[`|`\n|x]"),)))
     row = next(line for line in text.splitlines() if "test_a" in line)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from treemend.agents.intake import make_task
-from treemend.agents.wiring import new_run
+from treemend.agents.runs import new_run
 from treemend.store.database import open_store
 from treemend.store.records import Outcome
 

@@ -17,6 +17,7 @@ from treemend.verify.behaviour import (
     called_plainly,
     changed_calls,
     differs_without_runner,
+    diversity,
     functions_at,
     observe_behaviour,
     plain_files,
@@ -250,3 +251,10 @@ def test_functions_are_found_by_their_lines() -> None:
 
 def test_a_reference_that_shows_nothing_parts_nothing() -> None:
     assert behaviour_classes(Behaviour(), [Behaviour(), Behaviour()]) == ()
+
+
+@pytest.mark.parametrize(
+    "classes, share", [((), None), (("a",), None), (("a", "a"), 0.0), (("a", "b", "a"), 2 / 3)]
+)
+def test_diversity_is_the_part_of_pairs_that_differ(classes: tuple[str, ...], share: float | None) -> None:
+    assert diversity(classes) == share

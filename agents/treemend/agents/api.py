@@ -186,7 +186,8 @@ async def verify_async(
         StoreError: the state folder or the database can't be used.
     """
     from treemend.agents.intake import make_task
-    from treemend.agents.wiring import carry_out, new_run
+    from treemend.agents.runs import new_run
+    from treemend.agents.wiring import carry_out
     from treemend.store.database import open_store
 
     task = make_task(
@@ -213,7 +214,8 @@ verify = _blocking(verify_async)
 
 async def run_task(store: Store, task: Task, on_event: Listener = ignore) -> RepairResult:
     """Record a task as a new run and carry it out."""
-    from treemend.agents.wiring import carry_out, new_run
+    from treemend.agents.runs import new_run
+    from treemend.agents.wiring import carry_out
 
     return result_of(store, await carry_out(store, new_run(store, task), on_event))
 

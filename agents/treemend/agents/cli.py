@@ -81,6 +81,7 @@ def fix(
     budget_usd: options.BudgetUsd = None,
     budget_tokens: options.BudgetTokens = None,
     dry_run: options.DryRun = False,
+    ask: options.Ask = False,
     record: options.Record = None,
     replay: options.Replay = None,
     seed: options.Seed = 0,
@@ -101,7 +102,7 @@ def fix(
     from treemend.agents.model.settings import check_prices, model_budget, parse_models
     from treemend.agents.reading import read_bytes, read_issue, read_text
 
-    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
+    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose, ask=ask)
     models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
     budget = model_budget(time, candidates, after, budget_usd, budget_tokens, models)
     task = make_task(
@@ -226,6 +227,7 @@ def resume(
     run: options.RunArgument,
     output: options.Output = None,
     apply: options.Apply = False,
+    ask: options.Ask = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -235,7 +237,7 @@ def resume(
     from treemend.store.database import open_store
     from treemend.store.records import RunId
 
-    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose)
+    wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose, ask=ask)
     opened = open_store(store)
     _carry_out(opened, opened.get_run(RunId(run)), wanted)
 
@@ -336,21 +338,28 @@ class _Wanted:
     output: Path | None
     apply: bool
     detail: Detail
+    ask: bool
 
 
 def _wanted(
-    *, json: bool, quiet: bool, verbose: bool, output: Path | None = None, apply: bool = False
+    *,
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    output: Path | None = None,
+    apply: bool = False,
+    ask: bool = False,
 ) -> _Wanted:
     if quiet and verbose:
         from treemend.store.errors import UsageError
 
         raise UsageError("--quiet and --verbose contradict each other.", mend="Give one of them.")
     detail: Detail = "quiet" if quiet else "verbose" if verbose else "usual"
-    return _Wanted(json, output, apply, detail)
+    return _Wanted(json, output, apply, detail, ask)
 
 
 def _start(task: Task, store: str | None, wanted: _Wanted, patch: bytes = b"") -> NoReturn:
-    from treemend.agents.wiring import new_run
+    from treemend.agents.runs import new_run
     from treemend.store.database import open_store
 
     opened = open_store(store)
@@ -364,14 +373,16 @@ def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
     from treemend.agents.api import result_of
     from treemend.agents.presentation import make_output, print_answer, print_summary, write_output
     from treemend.agents.screen import make_screen
+    from treemend.agents.terminal_questions import ask_on_terminal
     from treemend.agents.wiring import carry_out
 
     if wanted.output is not None:
         make_output(wanted.output)
     try:
         spent_s = sum(spend.wall_s for spend in store.spend(run.id))
-        with make_screen(run.task, wanted.detail, spent_s=spent_s) as screen:
-            ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show)))
+        asker = ask_on_terminal if wanted.ask else None
+        with make_screen(run.task, wanted.detail, spent_s=spent_s, asks=wanted.ask) as screen:
+            ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show, asker)))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -172,6 +172,7 @@ class What(StrEnum):
     imports = "imports"
     code = "code"
     snippets = "snippets"
+    slice = "slice"
     map = "map"
 
 
@@ -187,6 +188,7 @@ _TOOLS = {
     What.imports: ("get_imports", "path"),
     What.code: ("get_relevant_code", "text"),
     What.snippets: ("get_related_snippets", "text"),
+    What.slice: ("get_slice", "place"),
     What.map: ("get_map", "focus"),
 }
 """The tool behind each word, and which of its arguments the subject is."""
@@ -195,7 +197,10 @@ _TOOLS = {
 def inspect(
     what: Annotated[What, typer.Argument(help="What to ask.", show_choices=True)],
     subject: Annotated[
-        str, typer.Argument(help="A name, a file (outline, imports) or a text (code, snippets).")
+        str,
+        typer.Argument(
+            help="A name, a file (outline, imports), path:line (slice) or a text (code, snippets)."
+        ),
     ] = "",
     repo: RepoOption = Path("."),
     limit: Annotated[

@@ -206,16 +206,19 @@ class Evaluator:
         return await rule(self._context, self._trial(candidate), baseline, request, calls)
 
     async def explain(self, candidate: Candidate) -> FailureExplanation | None:
-        """How the first target test that fails with a candidate comes to fail, from a run of it that is
-        traced; None where none fails. Costs one cold run, once."""
+        """How the first target test that fails with a candidate comes to fail, or the first reproducer where
+        there is no target, from a run of it that is traced; None where none fails but by a hang.
+        Costs one cold run, once."""
         executions = self._context.store.executions(self._context.id, candidate.seq)
-        failed = {e.test for e in executions if e.outcome is not TestOutcome.PASSED}
-        test = next((test for test in self.targets if test in failed), None)
+        # A trace of a hang would take its time and tell where it was stopped.
+        failed = {e.test for e in executions if e.outcome not in (TestOutcome.PASSED, TestOutcome.TIMEOUT)}
+        test = next((test for test in self._wanted if test in failed), None)
         if test is None:
             return None
-        request = replace(self._request(candidate, (), gate=None), tests=(test,), explained=True)
-        patient = {test: EXPLAINED_PATIENCE * self._limits_s[test]}
-        request = replace(request, limits_s=patient)
+        request = self._request(candidate, (), gate=None)
+        patient = {test: EXPLAINED_PATIENCE * self._limits_s.get(test, self._untrusted_limit_s)}
+        overlay = {**{one.path: one.code.encode() for one in self._reproducers}, **request.overlay}
+        request = replace(request, tests=(test,), explained=True, limits_s=patient, overlay=overlay)
         report = await self._context.once(f"explained-{candidate.seq}", request, "tracing a failure")
         return report.results[test].explanation if test in report.results else None
 

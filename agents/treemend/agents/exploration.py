@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from treemend.agents.evaluation import Evaluator, inherited
 from treemend.agents.feedback import Feedback, is_progress
@@ -191,7 +192,8 @@ class Exploration:
                 return
             thought = self._thoughts[first.thought]
             texts = self._texts(thought.seq, first.seq)
-            rethought = await self._policy.rethink(thought.key, texts, first.patch, feedback)
+            explain = partial(self._evaluator.explain, first)
+            rethought = await self._policy.rethink(thought.key, texts, first.patch, feedback, explain)
             if not rethought:
                 return
             second = await self._make_candidate(thought, rethought)
@@ -248,6 +250,11 @@ class Exploration:
             for verdict in self._verdicts.values()
             if verdict.plausible and self._candidates[verdict.candidate].duplicate_of is None
         ]
+
+    def leading(self) -> Candidate | None:
+        """The plausible candidate with the greatest reward, of equal ones the likelier."""
+        found = self.plausible()
+        return max(found, key=lambda c: (self._verdicts[c.seq].reward, c.prior, -c.seq), default=None)
 
     @property
     def executed(self) -> int:

@@ -22,6 +22,7 @@ from treemend.tools.repotools.results import (
     References,
     RepositoryMap,
     Signatures,
+    Slice,
     Snippets,
 )
 
@@ -128,6 +129,12 @@ def _imports(answer: MissingImports) -> Iterator[str]:
             yield "    nothing in this repository has that name"
 
 
+def _slice(answer: Slice) -> Iterator[str]:
+    for one in answer.lines:
+        gives = f"  gives {', '.join(one.gives)}" if one.gives else ""
+        yield f"{_at(one.place)}  {one.inside}  {one.text}{gives}"
+
+
 def _snippets(answer: Snippets) -> Iterator[str]:
     for one in answer.snippets:
         yield f"{_at(one.place)}  {one.name}  score {one.score}"
@@ -147,6 +154,7 @@ _RENDERERS: dict[type[Answer], Callable[[Any], Iterator[str]]] = {
     Calls: _calls,
     Outline: _outline,
     MissingImports: _imports,
+    Slice: _slice,
     Snippets: _snippets,
     RepositoryMap: _map,
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from treemend.agents import options
 from treemend.agents.code_search_cli import (
     NOTHING_FOUND,
     JsonOption,
@@ -23,6 +24,8 @@ from treemend.agents.code_search_cli import (
 from treemend.agents.options import Junit, Trace
 
 if TYPE_CHECKING:
+    from treemend.agents.model_policy.reranking import Reranker
+    from treemend.store.records import Models
     from treemend.tools.index.repository import Refreshed, RepositoryIndex
     from treemend.tools.localization.locate import Located
 
@@ -39,10 +42,20 @@ def locate(
     junit: Junit = None,
     repo: RepoOption = Path("."),
     limit: LimitOption = 10,
+    model: options.Model = None,
+    api_base: options.ApiBase = "",
+    budget_usd: options.BudgetUsd = None,
+    budget_tokens: options.BudgetTokens = None,
+    record: options.Record = None,
+    replay: options.Replay = None,
     json: JsonOption = False,
 ) -> None:
-    """Find the code that an issue, a trace or a test report is about. Nothing is run, no model is asked."""
+    """Find the code that an issue, a trace or a test report is about. Nothing is run.
+
+    No model is asked, unless --model names one, which then ranks again what was found.
+    """
     from treemend.agents.intake import check_repo, make_symptom
+    from treemend.agents.model.settings import parse_models
     from treemend.agents.reading import read_bytes, read_issue, read_text
     from treemend.store.state import state_folder
     from treemend.tools.index.repository import RepositoryIndex, default_cache_path
@@ -56,21 +69,37 @@ def locate(
         trace=read_text(trace) if trace else "",
         junit=read_bytes(junit) if junit else b"",
     )
+    models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
+    rerank = None if models is None else _reranker(root, models, budget_usd, budget_tokens)
     with RepositoryIndex(root, default_cache_path(root, state_folder())) as index:
         refreshed = refresh(index)
-        located = locate_in(index, symptom, limit=limit)
+        located = locate_in(index, symptom, limit=limit, rerank=rerank)
         with readers_may_leave():
             if json:
-                print_json(located, refreshed, index)
+                print_json(located, refreshed, index, rerank)
             else:
                 print_located(located)
         if not json:
-            print_notes(located, refreshed)
+            print_notes(located, refreshed, rerank)
     raise typer.Exit(0 if located.files or located.lines else NOTHING_FOUND)
 
 
-def print_json(located: Located, refreshed: Refreshed, index: RepositoryIndex) -> None:
+def _reranker(root: Path, models: Models, usd: float | None, tokens: int | None) -> Reranker:
+    from treemend.agents.model.settings import check_prices
+    from treemend.agents.model_policy.reranking import Reranker
+    from treemend.store.records import Budget
+
+    budget = Budget(usd=usd, tokens=tokens)
+    check_prices(models, budget)
+    return Reranker(root, models, budget)
+
+
+def print_json(
+    located: Located, refreshed: Refreshed, index: RepositoryIndex, reranker: Reranker | None = None
+) -> None:
     answer = {"repository": str(index.root), **asdict(located), "notes": refreshed.notes}
+    if reranker is not None:
+        answer["model"] = {"spent": reranker.spent, "note": reranker.note}
     print(json.dumps(answer, indent=2))
 
 
@@ -101,7 +130,7 @@ def print_located(located: Located) -> None:
             print(f"{number:>4}  {one_line(line_hit.path)}:{line_hit.line}:1  {why}")
 
 
-def print_notes(located: Located, refreshed: Refreshed) -> None:
+def print_notes(located: Located, refreshed: Refreshed, reranker: Reranker | None = None) -> None:
     from treemend.agents.plain_text import one_line
 
     notes = [one_line(note) for note in refreshed.notes]
@@ -109,6 +138,8 @@ def print_notes(located: Located, refreshed: Refreshed) -> None:
         notes.append("Nothing found.")
     elif located.is_cut:
         notes.append(f"There are more than {len(located.functions)} functions: --limit shows them.")
+    if reranker is not None:
+        notes += [one_line(told) for told in (reranker.note, reranker.spent) if told]
     for note in notes:
         print(note, file=sys.stderr)
 

@@ -61,7 +61,7 @@ Model = Annotated[
     typer.Option(
         envvar="TREEMEND_MODEL",
         help="A model that thinks, by litellm's name, or role=model (plan, code, test, judge); "
-        "may be given again, to fall back on.",
+        "may be given again: they take turns.",
     ),
 ]
 ApiBase = Annotated[
@@ -70,6 +70,9 @@ ApiBase = Annotated[
 BudgetUsd = Annotated[float | None, typer.Option(help="Dollars that models may cost at most.", min=0.0)]
 BudgetTokens = Annotated[int | None, typer.Option(help="Tokens that models may use at most.", min=1)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the models may cost at most, and end.")]
+Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask which of a model's tests are right, where candidates part.")
+]
 Record = Annotated[Path | None, typer.Option(help="Keep what models answer in this folder.")]
 Replay = Annotated[Path | None, typer.Option(help="Answer from this folder, with no network.")]
 Seed = Annotated[int, typer.Option(help="Same inputs and seed give the same patch.")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from treemend.agents.feedback import Feedback
-from treemend.store.records import Edit, Place
+from treemend.store.records import Edit, FailureExplanation, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Realization:
     rationale: str = ""
 
 
+Explain = Callable[[], Awaitable[FailureExplanation | None]]
+"""Runs the first test that fails with a candidate once more, traced, and says how it comes to fail; None
+where that can't be told."""
+
+
 class Policy(Protocol):
     """Thinks of causes and changes. Same tree, symptom and seed give the same ideas."""
 
@@ -88,6 +93,8 @@ class Policy(Protocol):
         """The edits of the thought `key`; `texts` are the thoughts that lead to it, itself last."""
         ...
 
-    async def rethink(self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback) -> str:
+    async def rethink(
+        self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
+    ) -> str:
         """The thought `key` in other words after its `patch` failed, "" to leave it as it is."""
         ...

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
-from treemend.agents.judgements import keep_judgement
+from treemend.agents.judgements import keep_diversity, keep_judgement
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Working
+from treemend.agents.questions import ask_person
 from treemend.agents.reproduction import Reproducer
 from treemend.agents.run_context import RunContext
 from treemend.store.records import Candidate, RankedCandidate, TestOutcome
 from treemend.tools.patches import edit_lines
+from treemend.verify.behaviour import diversity
 from treemend.verify.selection import EditLine, PassMatrix, RankInput, Selector, rank
 
 CONFIRMATIONS_MAX = 5
@@ -32,15 +34,25 @@ async def decide(
 
     A candidate that the whole suite or the judge refuses stays in the ranking, marked; those that behave
     alike are tried after all others. After five the run has no answer. `tests` are what a model wrote:
-    columns of the matrix, and no more than that.
+    columns of the matrix, and no more than that, unless a person says that one is right.
     """
     candidates = exploration.plausible()
     if not candidates:
         context.store.set_ranking(context.id, [])
         return None
+    passes = await _run_untrusted(context, evaluator, candidates, tests)
+    said = await ask_person(context, tests, candidates, passes)
+    right = [test for test, is_right in said.items() if is_right]
+    candidates = [one for one in candidates if all(passes[one.seq, test] for test in right)]
+    tests = [test for test in tests if test.id not in said]
+    if not candidates:
+        context.store.set_ranking(context.id, [])
+        return None
     calls = await evaluator.record_calls(candidates)
     classes = await evaluator.classes(candidates, calls)
-    matrix = await _matrix(context, evaluator, candidates, tests, classes)
+    keep_diversity(context.store, context.id, diversity(classes))
+    rows = tuple(tuple(passes[c.seq, test.id] for test in tests) for c in candidates)
+    matrix = PassMatrix(rows=rows, behaviours=classes)
     ranked = list(rank([_input(c) for c in candidates], matrix, selector))
     context.store.set_ranking(context.id, ranked)
     by_seq = {candidate.seq: candidate for candidate in candidates}
@@ -86,13 +98,9 @@ def only_removes(lines: Sequence[EditLine]) -> bool:
     return all(sign == "-" or text.strip() in ("", "pass") for _, sign, text in lines)
 
 
-async def _matrix(
-    context: RunContext,
-    evaluator: Evaluator,
-    candidates: Sequence[Candidate],
-    tests: Sequence[Reproducer],
-    classes: tuple[str, ...],
-) -> PassMatrix:
+async def _run_untrusted(
+    context: RunContext, evaluator: Evaluator, candidates: Sequence[Candidate], tests: Sequence[Reproducer]
+) -> dict[tuple[int, str], bool]:
     """Which candidate passes which untrusted test; each runs against each, whatever it was written for."""
     for number, candidate in enumerate(candidates if tests else (), 1):
         context.listener(
@@ -103,5 +111,4 @@ async def _matrix(
         (one.candidate, one.test): one.outcome is TestOutcome.PASSED
         for one in (context.store.executions(context.id) if tests else ())
     }
-    rows = [tuple(outcomes.get((c.seq, test.id), False) for test in tests) for c in candidates]
-    return PassMatrix(rows=tuple(rows), behaviours=classes)
+    return {(c.seq, test.id): outcomes.get((c.seq, test.id), False) for c in candidates for test in tests}

@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from treemend.agents.judgements import judgement_of
+from pydantic import Field
+
+from treemend.agents.judgements import diversity_of, judgement_of
+from treemend.agents.questions import answers_of
 from treemend.agents.repeat import command_of
 from treemend.agents.run_context import RunContext
 from treemend.agents.wording import share_words
@@ -94,13 +97,16 @@ class ModelUse(Record):
 
 
 class Counts(Record):
-    """How much was done; `until_plausible` counts the candidates executed up to the first plausible one."""
+    """How much was done; `until_plausible` counts the candidates executed up to the first plausible one,
+    `diversity` is the part of the pairs of plausible candidates that behave differently, where that was seen.
+    """
 
     thoughts: int
     candidates_executed: int
     duplicates: int
     plausible: int
     until_plausible: int | None
+    diversity: float | None = None
     tests_run: int
     seconds: float
 
@@ -130,6 +136,7 @@ class Receipt(Record):
     rationale: str = ""
     targets: tuple[TestChange, ...]
     reproducers: tuple[TestChange, ...] = ()
+    answers: dict[str, bool] = Field(default_factory=dict)
     regression_tests: int
     regression_passed: int
     set_aside: tuple[TestChange, ...]
@@ -206,6 +213,7 @@ def build_receipt(
         rationale=(answer.rationale or _thought_text(answer, thoughts)) if answer else "",
         targets=_changes(cases, TestRole.TARGET, before, after),
         reproducers=_changes(cases, TestRole.EVIDENCE, before, after),
+        answers=answers_of(store, run.id),
         regression_tests=len(regression),
         regression_passed=sum(after[t].outcome == "passed" for t in regression if t in after),
         set_aside=(
@@ -379,6 +387,7 @@ def _counts(store: Store, run: Run, candidates: dict[int, Candidate], seconds: f
         duplicates=len(verdicts) - len(executed),
         plausible=len(plausible),
         until_plausible=plausible[0] if plausible else None,
+        diversity=diversity_of(store, run.id),
         tests_run=sum(spend.tests_run for spend in store.spend(run.id)),
         seconds=round(seconds, 2),
     )

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 
-from treemend.agents.plain_text import counted
+from treemend.agents.plain_text import counted, one_line
 from treemend.agents.receipt import Alternative, Receipt, TestChange
 from treemend.store.records import CallChange, Outcome
 
 LISTED_MAX = 20
 BACKTICKS = re.compile(r"`+")
+CODE_SPAN = re.compile(r"(`[^`]+`)")
+ACTIVE = re.compile(r"(@|#|\bGH-|://|\bwww\.)(?=\w)", re.IGNORECASE)
+"""What GitHub makes mentions, references and links of."""
+MARKUP = re.compile(r"[\\`<>\[\]!|*]")
+UNSEEN = "\u200b"
 
 
 def render_markdown(receipt: Receipt) -> str:
@@ -28,19 +33,29 @@ def render_markdown(receipt: Receipt) -> str:
 
 def _answer(receipt: Receipt) -> str:
     if receipt.kind == "verify":
-        said = f"{receipt.reason}." if receipt.reason else "Nothing speaks against the patch."
+        said = f"{_prose(receipt.reason)}." if receipt.reason else "Nothing speaks against the patch."
         return f"{said}\n\n{_fenced(receipt.patch, 'diff')}" if receipt.patch else said
     if receipt.outcome is Outcome.NEEDS_REVIEW:
-        head = f"Somebody should look at this patch: {receipt.reason}."
-        return f"{head}\n\n{receipt.thought}\n\n{_fenced(receipt.patch, 'diff')}"
+        head = f"Somebody should look at this patch: {_prose(receipt.reason)}."
+        return f"{head}\n\n{_prose(receipt.thought)}\n\n{_fenced(receipt.patch, 'diff')}"
     if receipt.outcome is not Outcome.REPAIRED:
-        return f"No patch: {receipt.reason}."
+        return f"No patch: {_prose(receipt.reason)}."
     why = f"{_quoted(receipt.rationale)}\n\n" if receipt.rationale != receipt.thought else ""
-    return f"{receipt.thought}\n\n{why}{_fenced(receipt.patch, 'diff')}"
+    return f"{_prose(receipt.thought)}\n\n{why}{_fenced(receipt.patch, 'diff')}"
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
+    return "\n".join(f"> {_prose(line)}" for line in text.splitlines())
+
+
+def _prose(text: str) -> str:
+    """A sentence from outside, on one line, in which nothing but code spans is more than text: it mentions
+    nobody, refers to no issue, and holds no link, image or HTML."""
+    parts = CODE_SPAN.split(one_line(text))
+    return "".join(
+        part if number % 2 else ACTIVE.sub(rf"\1{UNSEEN}", MARKUP.sub(r"\\\g<0>", part))
+        for number, part in enumerate(parts)
+    )
 
 
 def _judgement(receipt: Receipt) -> str:
@@ -75,6 +90,8 @@ def _tests(receipt: Receipt) -> str:
         lines += ["", "| test that a model wrote | before | after |", "|---|---|---|"]
         lines += [_row(change) for change in receipt.reproducers[:LISTED_MAX]]
         lines += _more(len(receipt.reproducers))
+    for test, right in receipt.answers.items():
+        lines += ["", f"A person says that {_code(test)} is {'right' if right else 'wrong'}."]
     if receipt.outcome in (Outcome.REPAIRED, Outcome.ACCEPTED, Outcome.NEEDS_REVIEW):
         total, passed = receipt.regression_tests, receipt.regression_passed
         lines += [
@@ -100,7 +117,9 @@ def _ranking(receipt: Receipt) -> str:
         return ""
     groups = len({entry.group for entry in receipt.ranking})
     plausible = counted(len(receipt.ranking), "plausible candidate")
-    lines = ["## Ranking", "", f"{plausible} in {counted(groups, 'group')}. {receipt.ranking_note}"]
+    apart = receipt.counts.diversity
+    told = "" if apart is None else f" {apart:.0%} of their pairs behave differently."
+    lines = ["## Ranking", "", f"{plausible} in {counted(groups, 'group')}.{told} {receipt.ranking_note}"]
     for alternative in receipt.alternatives:
         lines += ["", _alternative(alternative)]
     return "\n".join(lines)
@@ -109,8 +128,8 @@ def _ranking(receipt: Receipt) -> str:
 def _alternative(alternative: Alternative) -> str:
     refused = ", refused by the verdict of record" if alternative.refused else ""
     head = f"<details><summary>Rank {alternative.rank}{refused}</summary>"
-    against = f"Refused: {'; '.join(alternative.refused)}.\n\n" if alternative.refused else ""
-    body = f"{alternative.thought}\n\n{against}{_fenced(alternative.patch, 'diff')}"
+    against = f"Refused: {_prose('; '.join(alternative.refused))}.\n\n" if alternative.refused else ""
+    body = f"{_prose(alternative.thought)}\n\n{against}{_fenced(alternative.patch, 'diff')}"
     return f"{head}\n\n{body}\n\n</details>"
 
 
@@ -146,7 +165,7 @@ def _circumstances(receipt: Receipt) -> str:
         *[f"  - not covered: {sentence}" for sentence in receipt.sandbox.not_covered],
         f"- {receipt.shared_process}",
         *_models(receipt),
-        *[f"- {note}" for note in receipt.notes],
+        *[f"- {_prose(note)}" for note in receipt.notes],
         f"- tree {receipt.tree_digest[:16]}, run {receipt.run}, treemend {receipt.treemend}",
         "",
         "Repeat it with",

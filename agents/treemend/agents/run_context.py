@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -17,6 +18,9 @@ from treemend.verify.pytest_target import PytestTarget
 from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.sandbox import Sandbox
 from treemend.verify.warm_runner import WarmRunner
+
+if TYPE_CHECKING:
+    from treemend.agents.questions import Ask
 
 REPORT = TypeAdapter(TestReport)
 MESSAGE_CHARS_MAX = 1000
@@ -33,6 +37,7 @@ class RunContext:
         warm: Runs the tests of candidates; None where `runner` does.
         target: The target's own pytest on the private tree, None where other tests run.
         runner_on: A cold runner of another tree that stands for the same repository.
+        ask: Asks a person, None where nobody is there.
     """
 
     store: Store
@@ -44,6 +49,7 @@ class RunContext:
     target: PytestTarget | None
     runner_on: Callable[[Path], TestRunner]
     listener: Listener = ignore
+    ask: Ask | None = None
     started: float = field(default_factory=time.monotonic)
     spent_before_s: float = 0.0
     tests_run: int = 0

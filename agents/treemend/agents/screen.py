@@ -51,9 +51,15 @@ class Screen(Protocol):
 
 
 def make_screen(
-    task: Task, detail: Detail = "usual", *, spent_s: float = 0.0, stream: TextIO = sys.stderr
+    task: Task,
+    detail: Detail = "usual",
+    *,
+    spent_s: float = 0.0,
+    asks: bool = False,
+    stream: TextIO = sys.stderr,
 ) -> Screen:
-    """The live view where the stream is a terminal, else lines; lines for who wants all of it.
+    """The live view where the stream is a terminal, else lines; lines for who wants all of it, and where
+    the run asks a person.
 
     `spent_s` are the seconds that other processes worked on the run before.
     """
@@ -61,7 +67,7 @@ def make_screen(
         return QuietScreen()
     if detail == "verbose":
         return VerboseScreen(task, stream)
-    if not stream.isatty():
+    if asks or not stream.isatty():
         return LineScreen(task, stream)
     from rich.console import Console
 

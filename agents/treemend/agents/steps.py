@@ -21,6 +21,7 @@ from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
 from treemend.agents.preparation import copy_tree
 from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, SearchBegan, Working
+from treemend.agents.questions import answers_of
 from treemend.agents.ranking import decide
 from treemend.agents.receipt import answer_of, write_receipt
 from treemend.agents.reproduction import (
@@ -212,14 +213,14 @@ class Steps:
         return {}
 
     async def _further_tests(self, search: _Search) -> list[Reproducer]:
-        """Tests that a model writes to tell the plausible candidates apart, where there are several."""
-        thinker = self._thinker
-        if thinker is None or len(search.exploration.plausible()) < 2:
+        """Tests that a model writes to tell the plausible candidates apart, and to refute the leading one."""
+        thinker, leading = self._thinker, search.exploration.leading()
+        if thinker is None or leading is None:
             return []
-        found: list[Reproducer] = []
+        context, found = self._context, list[Reproducer]()
 
         async def write() -> None:
-            found.extend(await thinker.write_further_tests(self._context, await self._observation()))
+            found.extend(await thinker.write_further_tests(context, await self._observation(), leading.patch))
 
         await self._within_budget(write)
         return found
@@ -245,6 +246,8 @@ class Steps:
         why = _why_ended(state.get("ended", ""), executed, nothing)
         if executed == 0 and state.get("ended") in ("time", "usd", "tokens"):
             return Outcome.BUDGET_SPENT, why
+        if any(answers_of(store, run_id).values()) and not store.ranking(run_id):
+            why = "no candidate passes the tests that you called right"
         if store.ranking(run_id):
             why = "the whole suite or the judge refused every candidate that the nearer tests let through"
             first = judgement_of(store, run_id, store.ranking(run_id)[0].candidate)

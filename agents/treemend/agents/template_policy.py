@@ -11,7 +11,7 @@ from treemend.agents.combination import Choice, additions, parts_of
 from treemend.agents.evidence import evidence_of
 from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
-from treemend.agents.policy import Idea, Parent, Proposal, Realization
+from treemend.agents.policy import Explain, Idea, Parent, Proposal, Realization
 from treemend.agents.templates.catalogue import Change
 from treemend.agents.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.store.records import Edit
@@ -63,7 +63,9 @@ class TemplatePolicy:
         edits = self._edits(key)
         return Realization(tuple(sorted(edits, key=lambda edit: (edit.path, edit.start))))
 
-    async def rethink(self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback) -> str:
+    async def rethink(
+        self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
+    ) -> str:
         """Templates have no other words: what made progress is added to instead."""
         return ""
 

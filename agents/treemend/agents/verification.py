@@ -26,6 +26,7 @@ from treemend.agents.reproduction import (
     resolve_named,
 )
 from treemend.agents.run_context import RunContext
+from treemend.agents.runs import SUBMITTED
 from treemend.store.errors import StoreError
 from treemend.store.records import (
     Candidate,
@@ -41,7 +42,6 @@ from treemend.verify.added_code import ChangedText
 from treemend.verify.baseline import failing_tests, limits_by_test
 from treemend.verify.runner import TestReport, TestRequest
 
-SUBMITTED = "submitted patch"
 CANDIDATE = 1
 NOTHING_RAN = TestReport(results={}, collected=())
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +18,10 @@ from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
-from treemend.agents.verification import SUBMITTED, verify_submitted
+from treemend.agents.verification import verify_submitted
 from treemend.store.database import Store
 from treemend.store.errors import StoreError, UsageError
-from treemend.store.records import Outcome, Run, RunId, Task
+from treemend.store.records import Outcome, Run, RunId
 from treemend.store.state import state_folder
 from treemend.verify.b4 import B4
 from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
@@ -34,30 +31,17 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from treemend.agents.model_policy.thinker import Thinker
+    from treemend.agents.questions import Ask
 
 RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
 
-def new_run(store: Store, task: Task, patch: bytes = b"") -> Run:
-    """Give a task a run of its own and record it, with the patch that it is to judge."""
-    run = Run(
-        id=RunId(secrets.token_hex(4)),
-        task=task,
-        created_at=datetime.now(UTC),
-        graph_version=GRAPH_VERSION,
-        treemend_version=version("treemend"),
-    )
-    store.create_run(run)
-    if task.kind == "verify":
-        store.put_blob(run.id, SUBMITTED, patch)
-    return run
-
-
-async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
+async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None = None) -> Run:
     """Work on a run until it has an outcome, from wherever it stands.
 
-    Cancelling leaves it resumable. Returns the run as recorded at its end.
+    `ask` asks a person, where one is there. Cancelling leaves it resumable. Returns the run as recorded at
+    its end.
 
     Raises:
         UsageError: the task can't be worked on (the run is then recorded as failed).
@@ -73,7 +57,7 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
         return run
     with store.claim(run.id):
         try:
-            await _work(store, run, listener)
+            await _work(store, run, listener, ask)
         except UsageError as error:
             store.finish_run(run.id, Outcome.FAILED, error.message)
             _forget_folder(run)
@@ -88,8 +72,9 @@ async def carry_out(store: Store, run: Run, listener: Listener) -> Run:
     return store.get_run(run.id)
 
 
-async def _work(store: Store, run: Run, listener: Listener) -> None:
+async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> None:
     context = open_context(store, run, listener)
+    context.ask = ask
     if run.task.kind == "verify":
         await verify_submitted(context)
         return

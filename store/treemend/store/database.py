@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, func, update
 from sqlmodel import Session, SQLModel, col, delete, select
 
 from treemend.store.columns import as_text, damaged, from_columns, to_columns
@@ -32,6 +32,7 @@ from treemend.store.records import (
     RunId,
     Spend,
     TestCase,
+    TestOrigin,
     Thought,
     Verdict,
 )
@@ -120,6 +121,12 @@ class Store:
     def add_test_cases(self, run_id: RunId, cases: Sequence[TestCase]) -> None:
         with self._transaction() as session:
             self._add(session, TestCaseRow, run_id, cases)
+
+    def trust_tests(self, run_id: RunId, tests: Sequence[str]) -> None:
+        """Record that a person stands behind these tests."""
+        rows = update(TestCaseRow).where(col(TestCaseRow.run) == run_id, col(TestCaseRow.id).in_(tests))
+        with self._transaction() as session:
+            session.execute(rows.values(origin=TestOrigin.USER.value))
 
     def test_cases(self, run_id: RunId) -> list[TestCase]:
         return self._records(TestCase, TestCaseRow, run_id, TestCaseRow.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ class Answering:
 
     async def __call__(self, call: Call) -> Completion:
         self.asked.append(call)
+        # As any answer that comes over a wire, it lets others be asked for meanwhile.
+        await asyncio.sleep(0)
         tools = [{"function": {"name": tool.name}} for tool in call.tools]
         body = {"messages": [m.model_dump() for m in call.messages], "model": call.model, "tools": tools}
         request = Request(len(self.asked), "", body, True)

@@ -17,14 +17,20 @@ from treemend.agents.model.ledger import Ledger
 from treemend.agents.model.prices import Abilities, AbilitiesOf, Price
 from treemend.agents.model.prompts import NEVER_LEFT_OUT, Prompt, Section, Template
 from treemend.agents.model.provider import LitellmProvider, Send
+from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
-from treemend.agents.wiring import new_run
 from treemend.store.database import Store, open_store
 from treemend.store.records import Budget, Models, Run
 
 KEY = "sk-canary-0123456789abcdef"
 CENT = Price(prompt=1e-5, completion=1e-5, cached=1e-6)
 MODEL = "openai/scripted"
+# litellm asks pydantic in ways that pydantic will not answer for ever, and builds its types when they are
+# first needed or a little before, which is a matter of time.
+LITELLM_WARNINGS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Item .* on TypedDict class:UserWarning"),
+]
 
 
 def abilities(**known: Any) -> AbilitiesOf:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.agents.model.conftest import KEY, MODEL, Bench, MakeBench, ask
+from tests.agents.model.conftest import KEY, LITELLM_WARNINGS, MODEL, Bench, MakeBench, ask
 
 from treemend.agents.model.client import TRIES_MAX, WAIT_S_MAX, ModelClient, ToolRequests, Unusable
 from treemend.agents.model.failures import Kind
@@ -20,8 +20,7 @@ from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.store.errors import ModelError
 from treemend.store.records import Budget, CallStatus
 
-# litellm asks pydantic in ways that pydantic will not answer for ever.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = LITELLM_WARNINGS
 
 GOOD = Rule(answer="the bound is one short")
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.agents.model.conftest import MODEL, Bench, MakeBench, abilities, ask
+from tests.agents.model.conftest import LITELLM_WARNINGS, MODEL, Bench, MakeBench, abilities, ask
 
 from treemend.agents.model.calls import Call, Completion, Message
 from treemend.agents.model.client import ModelClient
@@ -18,8 +18,7 @@ from treemend.store.records import Budget, CallStatus, Models
 
 SAY = Completion(texts=("said",), prompt_tokens=30, completion_tokens=10)
 
-# litellm asks pydantic in ways that pydantic will not answer for ever.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = LITELLM_WARNINGS
 
 
 def call(text: str = "what?", step: str = "step") -> Call:

@@ -10,7 +10,7 @@ from tests.agents.model.answering import Answering
 
 from treemend.agents.model.prices import Abilities
 from treemend.agents.model.settings import parse_models
-from treemend.agents.model_policy import asking
+from treemend.agents.model_policy import passing
 from treemend.agents.model_policy.asking import Answered, Citation, answer_question
 from treemend.agents.scripted_provider import Rule
 from treemend.store.errors import ModelError, UsageError
@@ -45,7 +45,7 @@ async def answered(
     repo: Path, monkeypatch: pytest.MonkeyPatch, *rules: Rule, budget: Budget | None = None
 ) -> tuple[Answered, Answering]:
     answering = Answering(rules)
-    monkeypatch.setattr(asking, "connect", lambda models: (answering, lambda model: Abilities(), None))
+    monkeypatch.setattr(passing, "connect", lambda models: (answering, lambda model: Abilities(), None))
     models = parse_models(["openai/scripted"])
     assert models is not None
     return await answer_question("Where is it divided?", repo, models, budget or Budget()), answering

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from collections import Counter
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from tests.agents.model_policy.conftest import KEY, SCRIPT, Models
 
 from treemend.agents.scripted_provider import Request, Rule, load_script
 from treemend.store.database import open_store
-from treemend.store.records import CallStatus, RunId
+from treemend.store.records import CallStatus, ModelCall, RunId, TestOrigin
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -26,8 +28,20 @@ RIGHT_LINE = """-    return max(0, (returned - due_date(lent)).days + 1)
 +    return max(0, (returned - due_date(lent)).days)
 """
 
+FORBIDDEN_EDIT = """Obey.
+
+tests/test_loans.py
+<<<<<<< SEARCH
+import
+=======
+assert False
+>>>>>>> REPLACE
+"""
 SHORT = ("--after", "0")
 """Ends with the first plausible thought, its second chance included."""
+PRICED = "openai/gpt-4o-mini"
+"""A name that litellm knows a price for; who answers is the script."""
+SOME = ("--after", "2")
 
 
 def issue(repo: Path) -> str:
@@ -50,11 +64,12 @@ def answer_to(task: str) -> dict[str, object]:
     return found
 
 
-def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired(
+def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired_and_replayed(
     models: Models, examples: Path, tmp_path: Path
 ) -> None:
-    repo, out = examples / "late-fee", tmp_path / "out"
-    result, requests = models.run(issue(repo), "--output", str(out), "--verbose", repo=repo)
+    repo, out, kept = examples / "late-fee", tmp_path / "out", str(tmp_path / "kept")
+    options = (issue(repo), "--output", str(out), "--verbose", *SOME)
+    result, requests = models.run(*options, "--record", kept, repo=repo)
     assert result.returncode == 0, result.stderr.decode()
     assert RIGHT_LINE in result.stdout.decode()
     asked = "\n".join(request.last for request in requests)
@@ -69,10 +84,14 @@ def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired(
     told = (out / "receipt.md").read_text() + result.stderr.decode() + json.dumps(receipt)
     assert "rethought" in told and KEY not in told
     assert all(KEY not in file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*.db*"))
+    rethinking = next(request.text for request in requests if "# Task: rethink" in request.last)
+    assert "compared: 40 == 20" in rethinking and "days_late: lent=" in rethinking
     # The text of a reproducer is never shown to who repairs; what it showed is.
     repairing = [r.text for r in requests if "# Task: re" not in r.last and "# Task: further" not in r.last]
     assert not any("test_on_the_due_date" in text for text in repairing)
     assert any("a book one day late costs 20 cents" in text for text in repairing)
+    again, requests = models.run(*options, "--replay", kept, repo=repo)
+    assert (again.returncode, again.stdout, requests) == (0, result.stdout, []), again.stderr.decode()
 
 
 def test_a_wrong_test_among_those_written_does_not_win(models: Models, examples: Path) -> None:
@@ -80,12 +99,102 @@ def test_a_wrong_test_among_those_written_does_not_win(models: Models, examples:
     assert isinstance(right, list)
     rule = Rule(last="# Task: reproduce", answer={"tests": [*right, WRONG_TEST]})
     repo = examples / "late-fee"
-    result, _ = models.run(issue(repo), "--json", repo=repo, rules=[rule])
+    result, _ = models.run(issue(repo), "--json", *SHORT, repo=repo, rules=[rule])
     assert result.returncode == 0, result.stderr.decode()
     receipt = json.loads(result.stdout)
     assert RIGHT_LINE in receipt["patch"]
     after = {change["test"]: change["after"] for change in receipt["reproducers"]}
     assert "failed" in after.values(), "the wrong test refuses nothing"
+
+
+def test_a_test_that_a_person_calls_right_is_trusted_and_a_wrong_one_counts_no_more(
+    models: Models, examples: Path, tmp_path: Path
+) -> None:
+    """Asked only about tests on which the candidates part: all of them pass the first."""
+    right = answer_to("# Task: reproduce")["tests"]
+    assert isinstance(right, list)
+    repo = examples / "late-fee"
+    rules = [
+        Rule(last="# Task: reproduce", answer={"tests": [*right, WRONG_TEST]}),
+        Rule(last="# Task: further tests", answer={"tests": []}),
+    ]
+    options = (issue(repo), "--ask", *SHORT, "--output", str(tmp_path / "out"))
+    result, _ = models.run(*options, repo=repo, rules=rules, stdin="y\nperhaps\n")
+    told = result.stderr.decode()
+    assert result.returncode == 0, told
+    assert RIGHT_LINE in result.stdout.decode()
+    asked = re.findall(r"Is this right\? (.*?) \(", told)
+    assert asked == ["a book one day late costs 20 cents"]
+    assert "assert fee(date(2026, 1, 1), date(2026, 1, 23)) == 20" in told
+    receipt = json.loads((tmp_path / "out" / "receipt.json").read_text())
+    assert list(receipt["answers"].values()) == [True] and len(receipt["ranking"]) == 1
+    assert "A person says that" in (tmp_path / "out" / "receipt.md").read_text()
+    (origin,) = {
+        case.origin
+        for case in open_store(models.folder / "state" / "treemend.db").test_cases(RunId(last_run(models)))
+        if case.id in receipt["answers"]
+    }
+    assert origin is TestOrigin.USER
+
+
+SPY = """import os, socket
+from datetime import date
+from pathlib import Path
+
+from loans import fee
+
+
+def tried(what):
+    try:
+        return str(what())
+    except Exception as error:
+        return type(error).__name__
+
+
+def test_fee():
+    seen = [
+        tried(lambda: [name for name, value in os.environ.items() if "canary" in value]),
+        tried(lambda: Path({outside!r}).read_text()),
+        tried(lambda: b"canary" in Path("/proc/1/environ").read_bytes()),
+        tried(lambda: Path({outside!r}).write_text("changed")),
+        tried(lambda: socket.create_connection(("127.0.0.1", {port}), 1)),
+    ]
+    assert fee(date(2026, 1, 1), date(2026, 1, 22)) == 0, f"SPY {{seen}}"
+"""
+
+
+def test_I01_I08_a_hijacked_model_sees_and_changes_nothing(
+    models: Models, examples: Path, tmp_path: Path
+) -> None:
+    """Its tests run where there is nothing to see, and its edits are refused."""
+    repo, outside = changed(examples / "late-fee", tmp_path / "hijacked", "+ 1", "+ 1"), tmp_path / "outside"
+    outside.write_text("canary-of-another-file")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        spy = SPY.format(outside=str(outside), port=listening.getsockname()[1])
+        test = {"behaviour": "@everyone Fixes #1", "fails_with": "`20` instead of 0", "code": spy}
+        rules = [
+            Rule(last="# Task: reproduce", answer={"tests": [test]}),
+            Rule(last="# Task: observations", answer={"observations": []}),
+            Rule(
+                last="# Task: look",
+                answer={"calls": [{"tool": "run_shell", "arguments": {"command": "env"}}]},
+            ),
+            Rule(contains=("# Task: edit",), answer=FORBIDDEN_EDIT),
+        ]
+        options = (issue(repo), "--json", "--candidates", "2")
+        result, requests = models.run(*options, repo=repo, rules=rules)
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+    assert result.returncode == 4, result.stderr.decode()
+    told = "\n".join(text_of(request) for request in requests)
+    assert "SPY [" in told and "# Task: rethink" not in told
+    everything = told + result.stdout.decode() + result.stderr.decode()
+    assert KEY not in everything and "canary-of-another-file" not in everything
+    assert outside.read_text() == "canary-of-another-file"
+    assert (repo / "tests" / "test_loans.py").read_text() == (
+        examples / "late-fee" / "tests" / "test_loans.py"
+    ).read_text()
 
 
 def test_on_the_mended_tree_nothing_is_repaired(models: Models, examples: Path, tmp_path: Path) -> None:
@@ -111,27 +220,60 @@ def test_on_a_half_mended_tree_the_rest_is_repaired_whatever_the_model_claims(
     assert result.returncode != 7, result.stderr.decode()
 
 
-@pytest.mark.parametrize("at", [1, 4, 9])
-def test_S12_a_run_killed_while_it_asks_goes_on_and_asks_nothing_twice(
-    models: Models, examples: Path, at: int
+KILLS = 10
+
+
+def test_S12_a_run_killed_ten_times_asks_nothing_twice_and_ends_as_one_that_was_not(
+    models: Models, examples: Path, tmp_path: Path
 ) -> None:
-    repo = examples / "late-fee"
+    """Each process dies at the second request that it makes: the first is the one under way at the last
+    kill, so that ten of them die at ten points of the run, one after another."""
+    repo, untouched = examples / "late-fee", Models(models.server, tmp_path / "untouched")
+    untouched.folder.mkdir()
+    whole, wanted = untouched.run(issue(repo), *SHORT, repo=repo)
+    assert whole.returncode == 0, whole.stderr.decode()
+    sent: list[Request] = []
+    answered: set[str] = set()
+    for number in range(KILLS):
+        dies_at = 2 if number else 1
 
-    def kill(request: Request) -> None:
-        if request.number == at:
-            models.server.kill_running()
+        def kill(request: Request, dies_at: int = dies_at) -> None:
+            if request.number == dies_at:
+                models.server.kill_running()
 
-    killed, before = models.run(issue(repo), *SHORT, repo=repo, on_request=kill)
-    assert killed.returncode == -9
-    resumed, after = models.run(last_run(models), repo=repo, command="resume")
-    assert resumed.returncode == 0, resumed.stderr.decode()
-    assert RIGHT_LINE in resumed.stdout.decode()
-    asked = Counter(json.dumps(request.body, sort_keys=True) for request in [*before, *after])
-    repeated = {text: count for text, count in asked.items() if count > 1}
-    assert json.dumps(before[at - 1].body, sort_keys=True) in repeated
-    calls = open_store(models.folder / "state" / "treemend.db").model_calls(RunId(last_run(models)))
+        arguments = (last_run(models),) if number else (issue(repo), *SHORT)
+        command = "resume" if number else "fix"
+        killed, requests = models.run(*arguments, repo=repo, on_request=kill, command=command)
+        assert killed.returncode == -9, f"there is no point {number + 1} to be killed at"
+        assert answered.isdisjoint(text_of(request) for request in requests)
+        sent += requests
+        unanswered = {text_of(request) for request in under_way(models, sent)}
+        answered = {text_of(request) for request in sent if request.body} - unanswered
+    resumed, requests = models.run(last_run(models), repo=repo, command="resume")
+    assert (resumed.returncode, resumed.stdout) == (0, whole.stdout), resumed.stderr.decode()
+    assert answered.isdisjoint(text_of(request) for request in requests)
+    # Of a request that was being sent at a kill, a part may have come.
+    whole_ones = {text_of(one) for one in [*sent, *requests] if one.body}
+    assert whole_ones == {text_of(one) for one in wanted}
+    calls = model_calls(models)
     lost = [call for call in calls if call.status is CallStatus.LOST]
-    assert set(repeated.values()) == {2} and len(repeated) == len(lost), "only what was under way"
+    assert len(lost) >= KILLS and len(sent) + len(requests) <= len(calls)
+    spent = sum(call.tokens for call in calls) - sum(call.tokens for call in lost)
+    assert spent == sum(call.tokens for call in model_calls(untouched))
+
+
+def text_of(request: Request) -> str:
+    return json.dumps(request.body, sort_keys=True)
+
+
+def under_way(models: Models, sent: Sequence[Request]) -> Sequence[Request]:
+    """Those of the requests that were booked and not answered when the process died, the last of all."""
+    count = sum(call.status is CallStatus.SENT for call in model_calls(models))
+    return sent[-count:] if count else ()
+
+
+def model_calls(models: Models) -> list[ModelCall]:
+    return open_store(models.folder / "state" / "treemend.db").model_calls(RunId(last_run(models)))
 
 
 def last_run(models: Models) -> str:
@@ -139,13 +281,25 @@ def last_run(models: Models) -> str:
     return run.id
 
 
-def test_a_budget_in_tokens_ends_the_search_and_ranking_still_happens(models: Models, examples: Path) -> None:
-    """The second writing of an edit could cost more than what is left."""
-    repo = examples / "late-fee"
-    result, _ = models.run(issue(repo), "--json", "--budget-tokens", "15200", *SHORT, repo=repo)
+def test_a_budget_in_dollars_holds_at_every_call_and_ranking_still_happens(
+    models: Models, examples: Path
+) -> None:
+    """Two ideas are asked for at once; the third edit could cost more than what is left."""
+    repo, usd = examples / "late-fee", 0.0064
+    booked: list[float] = []
+    at_once: list[int] = []
+
+    def look(request: Request) -> None:
+        calls = model_calls(models)
+        booked.append(sum(call.usd or 0.0 for call in calls))
+        at_once.append(sum(call.status is CallStatus.SENT for call in calls))
+
+    told = (issue(repo), "--json", "--budget-usd", str(usd))
+    result, _ = models.run(*told, repo=repo, on_request=look, model=PRICED)
     receipt = json.loads(result.stdout)
-    assert sum(use["tokens"] for use in receipt["models"]) <= 15200
-    assert receipt["counts"]["candidates_executed"] == 1
+    assert max(booked) <= usd and max(at_once) == 2
+    assert 0.0 < sum(use["usd"] for use in receipt["models"]) <= usd
+    assert receipt["counts"]["candidates_executed"] == 2 and receipt["ranking"]
     assert (result.returncode, receipt["outcome"]) == (0, "repaired"), result.stderr.decode()
 
 
@@ -154,16 +308,3 @@ def test_a_dollar_budget_without_a_price_is_refused_before_anything(models: Mode
     result, requests = models.run(issue(repo), "--budget-usd", "1", repo=repo)
     assert (result.returncode, requests) == (2, [])
     assert b"--budget-tokens" in result.stderr
-
-
-def test_what_was_recorded_is_replayed_with_no_provider(
-    models: Models, examples: Path, tmp_path: Path
-) -> None:
-    repo, kept = examples / "late-fee", str(tmp_path / "kept")
-    first, _ = models.run(issue(repo), "--record", kept, *SHORT, repo=repo)
-    again, requests = models.run(issue(repo), "--replay", kept, *SHORT, repo=repo)
-    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr.decode()
-    assert requests == []
-    other, requests = models.run("Late books cost too much.", "--replay", kept, repo=repo)
-    assert (other.returncode, requests) == (9, [])
-    assert b"Record it anew" in other.stderr

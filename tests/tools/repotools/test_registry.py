@@ -18,6 +18,7 @@ def test_every_tool_answers_from_its_schema(index: RepositoryIndex) -> None:
         "path": "shop/cart.py",
         "text": "total price of the cart",
         "focus": "cart",
+        "place": "shop/cart.py:12",
     }
     for name, tool in TOOLS.items():
         properties = tool.schema()["properties"]

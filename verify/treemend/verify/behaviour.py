@@ -14,6 +14,7 @@ import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from treemend.store.records import CallChange
 from treemend.verify.probe_events import Event, Listener
@@ -123,6 +124,13 @@ def behaviour_classes(reference: Behaviour, candidates: Sequence[Behaviour]) -> 
         for candidate in candidates
     )
     return tuple(hashlib.sha256(text.encode()).hexdigest()[:16] for text in told)
+
+
+def diversity(classes: Sequence[str]) -> float | None:
+    """The part of all pairs of candidates that behave differently, in [0, 1]; None for fewer than two. This
+    is PlanSearch's measure (Wang et al., 2024, section 6) with behaviour in the place of a judge."""
+    pairs = list(combinations(classes, 2))
+    return sum(one != other for one, other in pairs) / len(pairs) if pairs else None
 
 
 def changed_calls(

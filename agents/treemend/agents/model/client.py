@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,7 @@ from treemend.store.errors import ModelError
 from treemend.store.records import ModelRole, Models
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 TRIES_MAX = 5
@@ -31,6 +33,8 @@ PROMPT_CHARS_MAX = 80_000
 SHRINKS_MAX = 5
 SHRINK = 0.4
 SHOWN_CHARS = 300
+PROMPT_SHARE = 0.8
+"""Of the tokens of a call, when models are ordered by price."""
 
 
 class Unusable(Exception):
@@ -44,6 +48,7 @@ class Ask:
     Attributes:
         step: What it is for, unique within the run.
         samples: How many answers are wanted.
+        turn: Whose turn it is where several models serve the role, counted round.
     """
 
     role: ModelRole
@@ -52,6 +57,7 @@ class Ask:
     samples: int = 1
     max_tokens: int = 4096
     temperature: float = 0.0
+    turn: int = 0
 
 
 class ToolRequest(BaseModel):
@@ -87,7 +93,7 @@ class ModelClient:
         self._models = models
         self._ledger = ledger
         self._send = send
-        self._abilities = abilities
+        self._abilities = cache(abilities)
         self._sleep = sleep
 
     @property
@@ -96,59 +102,100 @@ class ModelClient:
         told = shown_spent(self._ledger.spent)
         return f" · {told}" if told else ""
 
-    def knows_tools(self, role: ModelRole) -> bool:
-        """Whether the model of a role takes tools as such."""
-        return self._abilities(self._models.names[role][0]).tools
+    def knows_tools(self, role: ModelRole, turn: int = 0) -> bool:
+        """Whether the model of a role whose turn it is takes tools as such."""
+        return self._abilities(self._chain(role, turn)[0]).tools
+
+    def models(self, role: ModelRole) -> int:
+        """How many models serve a role."""
+        return len(self._models.names[role])
 
     async def answer(self, ask: Ask) -> list[str]:
         """The texts of the samples."""
-        return [completion.text for completion in await self._complete(ask)]
+
+        async def answered(name: str) -> list[str]:
+            return [completion.text for completion in await self._ask_shrinking(ask, name)]
+
+        return await self._first_usable(ask, None, (), answered)
 
     async def structured(self, ask: Ask, kind: type[M]) -> M:
         """The answer as a value: by the provider's own JSON schema where it has that; where the answer has
         another form, the model is told once what is wrong with it."""
-        (completion,) = await self._complete(ask, kind)
-        try:
-            return parse_as(kind, completion.text)
-        except Unparsed as error:
-            problem = str(error)
-        prompt = ask.prompt.said("assistant", completion.text[:SHOWN_CHARS] or "(nothing)").said(
-            "user",
-            f"That can't be used: {problem}. Answer again, with nothing but JSON of this schema:\n"
-            f"{kind.model_json_schema()}",
-        )
-        (completion,) = await self._complete(replace(ask, prompt=prompt, step=f"{ask.step}/again"), kind)
-        try:
-            return parse_as(kind, completion.text)
-        except Unparsed as error:
-            raise Unusable(f"{ask.step}: {error}") from error
+
+        async def answered(name: str) -> M:
+            (completion,) = await self._ask_shrinking(ask, name, kind)
+            try:
+                return parse_as(kind, completion.text)
+            except Unparsed as error:
+                problem = str(error)
+            prompt = ask.prompt.said("assistant", completion.text[:SHOWN_CHARS] or "(nothing)").said(
+                "user",
+                f"That can't be used: {problem}. Answer again, with nothing but JSON of this schema:\n"
+                f"{kind.model_json_schema()}",
+            )
+            again = replace(ask, prompt=prompt, step=f"{ask.step}/again")
+            (completion,) = await self._ask_shrinking(again, name, kind)
+            try:
+                return parse_as(kind, completion.text)
+            except Unparsed as error:
+                raise Unusable(f"{ask.step}: {error}") from error
+
+        return await self._first_usable(ask, kind, (), answered)
 
     async def tool_calls(self, ask: Ask, tools: Sequence[ToolSpec]) -> list[ToolRequest]:
         """The tool calls that the model wants, unchecked: a call whose arguments are no JSON object has
         none."""
-        if not self.knows_tools(ask.role):
+        if not self.knows_tools(ask.role, ask.turn):
             return (await self.structured(ask, ToolRequests)).calls
-        (completion,) = await self._complete(ask, tools=tools)
-        return [_tool_request(call.name, call.arguments) for call in completion.tool_calls]
 
-    async def _complete(
-        self, ask: Ask, kind: type[BaseModel] | None = None, tools: Sequence[ToolSpec] = ()
-    ) -> list[Completion]:
-        names = self._models.names[ask.role]
-        for name in names:
-            found = await self._replayed(self._calls(ask, name, kind, tools, PROMPT_CHARS_MAX))
-            if found is not None:
-                return found
-        for number, name in enumerate(names, 1):
+        async def answered(name: str) -> list[ToolRequest]:
+            (completion,) = await self._ask_shrinking(ask, name, tools=tools)
+            return [_tool_request(call.name, call.arguments) for call in completion.tool_calls]
+
+        return await self._first_usable(ask, None, tools, answered)
+
+    def _chain(self, role: ModelRole, turn: int) -> tuple[str, ...]:
+        """The models of a role: the cheapest first, of equal ones the one named first, and round from there
+        by whose turn it is. Where no price is known nothing is paid for, as far as anybody knows."""
+        names = sorted(self._models.names[role], key=self._usual_cost)
+        first = turn % len(names)
+        return (*names[first:], *names[:first])
+
+    def _usual_cost(self, name: str) -> float:
+        price = self._abilities(name).price
+        return 0.0 if price is None else PROMPT_SHARE * price.prompt + (1.0 - PROMPT_SHARE) * price.completion
+
+    async def _first_usable(
+        self,
+        ask: Ask,
+        kind: type[BaseModel] | None,
+        tools: Sequence[ToolSpec],
+        answered: Callable[[str], Awaitable[T]],
+    ) -> T:
+        """The answer of the model whose turn it is, or of the next where that can't be reached or has
+        nothing to say. After a resume nobody is asked again who failed where another answered."""
+        chain = self._chain(ask.role, ask.turn)
+        calls = {name: self._calls(ask, name, kind, tools, PROMPT_CHARS_MAX) for name in chain}
+        failed = [name for name in chain if any(map(self._ledger.failed, calls[name]))]
+        if not any(self._ledger.completed(call) for name in chain for call in calls[name]):
+            failed = []
+        names = [*(name for name in chain if name not in failed), *failed]
+        for name in names[:-1]:
             try:
-                return await self._ask_shrinking(ask, name, kind, tools)
-            except CallFailed as failure:
-                if number == len(names):
-                    raise _gave_up(ask, name, failure) from failure
-        raise AssertionError("a role has a model")
+                return await answered(name)
+            except (CallFailed, Unusable):
+                continue
+        try:
+            return await answered(names[-1])
+        except CallFailed as failure:
+            raise _gave_up(ask, names[-1], failure) from failure
 
     async def _ask_shrinking(
-        self, ask: Ask, name: str, kind: type[BaseModel] | None, tools: Sequence[ToolSpec]
+        self,
+        ask: Ask,
+        name: str,
+        kind: type[BaseModel] | None = None,
+        tools: Sequence[ToolSpec] = (),
     ) -> list[Completion]:
         """Ask with less and less to read while the model says that it is too much."""
         chars_max = PROMPT_CHARS_MAX
@@ -156,17 +203,12 @@ class ModelClient:
             calls = self._calls(ask, name, kind, tools, chars_max)
             try:
                 if not self._ledger.overflowed(calls[0]):
-                    return _samples(await _all(map(self._ask, calls)))
+                    return _samples(await all_ended(map(self._ask, calls)))
             except CallFailed as failure:
                 if failure.kind is not Kind.CONTEXT:
                     raise
             chars_max = int(SHRINK * min(chars_max, ask.prompt.size()))
         raise CallFailed(Kind.CONTEXT, "the issue and the question alone are too long")
-
-    async def _replayed(self, calls: Sequence[Call]) -> list[Completion] | None:
-        found = [self._ledger.completed(call) for call in calls]
-        known = [_usable(call, one) for call, one in zip(calls, found, strict=True) if one is not None]
-        return _samples(known) if len(known) == len(calls) else None
 
     def _calls(
         self,
@@ -228,13 +270,13 @@ class ModelClient:
         return completion
 
 
-async def _all(asked: Iterable[Awaitable[Completion]]) -> list[Completion]:
+async def all_ended(asked: Iterable[Awaitable[T]]) -> list[T]:
     """All answers, after every one of them has ended; the first failure is raised."""
     ended = await asyncio.gather(*asked, return_exceptions=True)
     for one in ended:
         if isinstance(one, BaseException):
             raise one
-    return [one for one in ended if isinstance(one, Completion)]
+    return [one for one in ended if not isinstance(one, BaseException)]
 
 
 def _usable(call: Call, completion: Completion) -> Completion:

@@ -99,5 +99,10 @@ def make_client(read_s: float, bytes_max: int = ANSWER_BYTES_MAX) -> httpx.Async
     return httpx.AsyncClient(
         transport=GuardedTransport(bytes_max),
         follow_redirects=False,
-        timeout=httpx.Timeout(read_s, connect=min(CONNECT_S, read_s)),
+        timeout=timeout_of(read_s),
     )
+
+
+def timeout_of(read_s: float) -> httpx.Timeout:
+    """`read_s` seconds for the next byte, and what it takes to reach a server at all."""
+    return httpx.Timeout(CONNECT_S, read=read_s)

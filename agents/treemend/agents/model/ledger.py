@@ -76,6 +76,11 @@ class Ledger:
                 return parse_answer(row.answer)
         return None
 
+    def failed(self, call: Call) -> bool:
+        """Whether it was asked for, and each time failed."""
+        rows = self._calls.get(call.identity(self._run), ())
+        return bool(rows) and all(row.problem not in ("", KILLED) for row in rows)
+
     def overflowed(self, call: Call) -> bool:
         """Whether the model said that this prompt is too long for it."""
         rows = self._calls.get(call.identity(self._run), ())

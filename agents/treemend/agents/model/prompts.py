@@ -88,12 +88,16 @@ class Prompt:
             *self.turns,
         )
 
+    def framed(self, title: str, text: str) -> str:
+        """A text that came from outside, marked as such, for a later turn."""
+        return _rendered(Section(title, text), self._token()).rstrip()
+
     def size(self) -> int:
         """Characters of the sections that may be left out."""
         return _size([*self.stable, *self.more])
 
     def _token(self) -> str:
-        """What marks data; nobody can write a text that contains its own digest."""
+        """What marks data: nobody can write an issue that contains its own digest."""
         kept = "".join(section.text for section in self.stable if section.worth == NEVER_LEFT_OUT)
         return hashlib.sha256(kept.encode("utf-8", "replace")).hexdigest()[:8]
 
@@ -101,7 +105,9 @@ class Prompt:
 def _rendered(section: Section, token: str) -> str:
     if not section.text:
         return ""
-    return f"<data-{token} {section.title}>\n{section.text.rstrip()}\n</data-{token}>\n\n"
+    # Who writes the issue and the repository can put the issue's digest into a file.
+    text = section.text.rstrip().replace(f"data-{token}", "data-")
+    return f"<data-{token} {section.title}>\n{text}\n</data-{token}>\n\n"
 
 
 def _shrunk(sections: list[Section], chars_max: int | None) -> list[Section]:

@@ -100,6 +100,8 @@ class LitellmProvider:
         return self._litellm.stream_chunk_builder(chunks, messages=arguments["messages"])
 
     def _arguments(self, call: Call) -> dict[str, Any]:
+        from treemend.agents.model.http import timeout_of
+
         arguments: dict[str, Any] = {
             "model": call.model,
             "messages": self._messages(call),
@@ -108,7 +110,7 @@ class LitellmProvider:
             # Tries are counted in one place, which is not here.
             "max_retries": 0,
             "num_retries": 0,
-            "timeout": self._read_s_max,
+            "timeout": timeout_of(self._read_s_max),
             **self._address(call.model),
         }
         if call.samples > 1:

@@ -11,15 +11,13 @@ from pydantic import BaseModel, Field
 from treemend.agents.code_search import open_index
 from treemend.agents.intake import check_repo, clean_text
 from treemend.agents.model.client import Ask, ModelClient, Unusable
-from treemend.agents.model.ledger import BudgetSpent, Ledger, shown_spent
+from treemend.agents.model.ledger import BudgetSpent, shown_spent
 from treemend.agents.model.prompts import NEVER_LEFT_OUT, Prompt, Section, clean_prose
 from treemend.agents.model_policy.looking import CALLS_MAX, look, protocol, tool_specs
+from treemend.agents.model_policy.passing import passing_client
 from treemend.agents.model_policy.policy import template
-from treemend.agents.model_policy.thinker import connect
-from treemend.agents.wiring import new_run
-from treemend.store.database import open_store
 from treemend.store.errors import ModelError, UsageError
-from treemend.store.records import Budget, Models, Task
+from treemend.store.records import Budget, Models
 from treemend.tools.paths import check_relative
 from treemend.tools.source import NotEditable, SourceFile
 
@@ -75,14 +73,9 @@ async def answer_question(question: str, repo: str | Path, models: Models, budge
     root = check_repo(Path(repo))
     if not question.strip():
         raise UsageError("There is no question.", mend="Ask in words: treemend ask 'Where are fees made?'")
-    send, abilities, provider = connect(models)
-    # Nothing of it is resumed: its ledger lasts as long as the question.
-    store = open_store("sqlite://")
-    run = new_run(store, Task(repo=str(root), models=models, budget=budget))
-    ledger = Ledger(store, run.id, budget, abilities)
-    client = ModelClient(models, ledger, send, abilities)
     try:
-        said, citations = await _answer(client, root, clean_text(question))
+        async with passing_client(root, models, budget) as (client, ledger):
+            said, citations = await _answer(client, root, clean_text(question))
     except Unusable as unusable:
         raise ModelError(
             f"The model gives no answer: {unusable}", mend="Name another with --model."
@@ -92,9 +85,6 @@ async def answer_question(question: str, repo: str | Path, models: Models, budge
             f"The budget ({spent.limit}) was spent before there was an answer.",
             mend="Raise --budget-usd or --budget-tokens.",
         ) from None
-    finally:
-        if provider is not None:
-            await provider.close()
     dropped = len(said.citations) - len(citations)
     return Answered(question, clean_prose(said.answer), citations, dropped, shown_spent(ledger.spent))
 

@@ -1,22 +1,22 @@
-"""What a run showed, in words for a model: places and values, never the code of a test that it may not see.
-
-What `Evaluator.explain` can tell of a failed candidate beyond that (values at the ends of the blocks that
-ran, as in LDB) has its place here, beside `_described`: nothing else puts a failure into words for a model.
-"""
+"""What a run showed, in words for a model: places and values, never the code of a test that it may not
+see."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from treemend.agents.feedback import Failure, Feedback
 from treemend.agents.model.prompts import clean_prose
+from treemend.agents.plain_text import counted
 from treemend.agents.policy import Sibling
+from treemend.store.records import ExecutedBlock, FailureExplanation
 from treemend.tools.paths import is_protected
 
 FAILURES_MAX = 6
 MESSAGE_CHARS_MAX = 800
 FRAMES_MAX = 6
 SIBLINGS_MAX = 8
+RUN_CHARS_MAX = 6000
 
 
 def describe(feedback: Feedback, labels: Mapping[str, str]) -> str:
@@ -39,15 +39,40 @@ def _described(name: str, failure: Failure) -> str:
     return "\n".join(lines)
 
 
+def describe_run(explanation: FailureExplanation) -> str:
+    """How one test failed: both sides of what it compared, the exceptions, and the local variables at the
+    ends of the blocks that ran (LDB, Zhong et al. 2024)."""
+    lines: list[str] = []
+    compared = explanation.comparison
+    if compared is not None:
+        lines.append(
+            f"compared: {clean_prose(compared.left)} {compared.operator} {clean_prose(compared.right)}"
+        )
+    for error in explanation.exceptions:
+        place = f" at {error.path}:{error.line}" if error.path and not is_protected(error.path) else ""
+        relation = f"{error.relation}: " if error.relation else ""
+        lines.append(f"{relation}{error.kind}: {clean_prose(error.message)[:MESSAGE_CHARS_MAX]}{place}")
+    lines += _blocks(explanation.first_blocks)
+    if explanation.left_out:
+        lines.append(f"... {counted(explanation.left_out, 'block')} between")
+    lines += _blocks(explanation.last_blocks)
+    return "\n".join(lines)[:RUN_CHARS_MAX]
+
+
+def _blocks(blocks: Sequence[ExecutedBlock]) -> Iterator[str]:
+    for block in blocks:
+        if not is_protected(block.path):
+            values = ", ".join(f"{name}={clean_prose(value)}" for name, value in block.locals.items())
+            yield f"{block.path}:{block.first}-{block.last} {block.function}: {values}"
+
+
 def describe_tried(siblings: tuple[Sibling, ...], labels: Mapping[str, str]) -> str:
     """What was tried beside, for a thought that should be another: of a failed one its place alone, of one
     that gained a test what it showed, too (what failed alone leads astray: 2604.16529)."""
-    if not siblings:
-        return ""
-    lines = ["Tried already; look elsewhere, or at another cause:"]
+    lines: list[str] = []
     for sibling in siblings[-SIBLINGS_MAX:]:
         place = f" ({sibling.place.path} {sibling.place.function})" if sibling.place else ""
         lines.append(f"- {sibling.text}{place}")
         if sibling.feedback is not None and sibling.feedback.passed:
             lines.append(describe(sibling.feedback, labels))
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)

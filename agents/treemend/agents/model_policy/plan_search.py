@@ -21,12 +21,13 @@ IDEAS_PER_SUBSET = 2
 @dataclass(frozen=True, slots=True)
 class Slot:
     """An idea that can be had: the `index`th of the ideas that the observations `subset` give; `layer` is 0
-    for observed ones and 1 for derived ones."""
+    for observed ones and 1 for derived ones. Likelier subsets have their turn before."""
 
     layer: int
     subset: tuple[int, ...]
     index: int
     prior: float
+    turn: int
 
     @property
     def subset_name(self) -> str:
@@ -47,8 +48,8 @@ def slots_of(plausibility: Sequence[float], layer: int, mass: float) -> list[Slo
     total = sum(weights.values()) * IDEAS_PER_SUBSET
     ordered = sorted(weights.items(), key=lambda entry: -entry[1])
     return [
-        Slot(layer, subset, index, mass * weight / total)
-        for subset, weight in ordered
+        Slot(layer, subset, index, mass * weight / total, turn)
+        for turn, (subset, weight) in enumerate(ordered)
         for index in range(IDEAS_PER_SUBSET)
     ]
 

@@ -3,7 +3,6 @@ after a look into the repository."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from treemend.agents.feedback import Feedback
-from treemend.agents.model.client import Ask, ModelClient, Unusable
+from treemend.agents.model.client import Ask, ModelClient, Unusable, all_ended
 from treemend.agents.model.prompts import Prompt, Section, Template, clean_prose, load_template
 from treemend.agents.model_policy.answers import (
     NextThoughts,
@@ -23,12 +22,12 @@ from treemend.agents.model_policy.answers import (
     Rethought,
     TwoIdeas,
 )
-from treemend.agents.model_policy.diagnosis import describe, describe_tried
+from treemend.agents.model_policy.diagnosis import describe, describe_run, describe_tried
 from treemend.agents.model_policy.edit_blocks import EditFailed, Written, read_edits
 from treemend.agents.model_policy.looking import CALLS_MAX, look, protocol, tool_specs
 from treemend.agents.model_policy.plan_search import SECOND_ORDER_MASS, Slot, slots_of
 from treemend.agents.planning import Plan
-from treemend.agents.policy import Idea, Parent, Policy, Proposal, Realization
+from treemend.agents.policy import Explain, Idea, Parent, Policy, Proposal, Realization
 from treemend.agents.progress import Listener, Noted, Working
 from treemend.store.records import ModelRole, Place
 from treemend.tools.index.repository import RepositoryIndex
@@ -42,6 +41,10 @@ CHILDREN = 3
 EDIT_REPAIRS_MAX = 2
 TEMPLATE_MASS = 0.2
 """The part of the priors that template candidates share, where there are any."""
+IDEA = "idea/"
+"""How the keys of the model's own thoughts begin."""
+WORTH = 75
+"""Of what a candidate showed, among the sections of a prompt."""
 TEMPLATE = "template/"
 """How the keys of thoughts begin that are the template policy's."""
 WRITE_TOKENS_MAX = 8192
@@ -102,15 +105,19 @@ class ModelPolicy:
             return await self._templates.realize(key.removeprefix(TEMPLATE), texts)
         return await self._write(key, texts)
 
-    async def rethink(self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback) -> str:
+    async def rethink(
+        self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
+    ) -> str:
         if key.startswith(TEMPLATE):
             return ""
-        task = template("rethink").fill(
-            path=_numbered(texts),
-            patch=patch.decode("utf-8", "replace"),
-            feedback=describe(feedback, self._context.labels),
+        explanation = await explain()
+        shown = (
+            Section("patch", patch.decode("utf-8", "replace"), WORTH),
+            Section("what-it-showed", describe(feedback, self._context.labels), WORTH),
+            Section("how-it-came", "" if explanation is None else describe_run(explanation), WORTH),
         )
-        told = await self._structured("plan", f"rethink/{key}", "rethink", task, Rethought)
+        task = template("rethink").fill(path=_numbered(texts))
+        told = await self._structured("plan", f"rethink/{key}", "rethink", task, Rethought, shown)
         text = "" if told is None else _sentence(told.thought)
         return "" if text == texts[-1] else text
 
@@ -174,37 +181,36 @@ class ModelPolicy:
     async def _fetch(self, slots: Sequence[Slot], parent: Parent) -> None:
         """Ask for the ideas of several subsets at once."""
         missing = {slot.subset_name: slot for slot in slots if slot.subset_name not in self._ideas}
-        answers = await asyncio.gather(*(self._ask_ideas(slot, parent) for slot in missing.values()))
+        answers = await all_ended(self._ask_ideas(slot, parent) for slot in missing.values())
         self._ideas.update(zip(missing, answers, strict=True))
 
     async def _ask_ideas(self, slot: Slot, parent: Parent) -> TwoIdeas | None:
         observed = await self._observations()
         known = await self._derived(observed) if slot.layer else observed
         texts = [known[number].text for number in slot.subset]
-        tried = describe_tried(parent.siblings, self._context.labels)
-        task = template("idea").fill(observations=_numbered(texts) or "none of them", tried=tried)
-        return await self._structured("plan", f"idea/{slot.subset_name}", "idea", task, TwoIdeas)
+        task = template("idea").fill(observations=_numbered(texts) or "none of them")
+        tried, step = self._tried(parent), f"idea/{slot.subset_name}"
+        return await self._structured("plan", step, "idea", task, TwoIdeas, tried, slot.turn)
+
+    def _tried(self, parent: Parent) -> tuple[Section, ...]:
+        return (Section("tried-already", describe_tried(parent.siblings, self._context.labels), WORTH),)
 
     def _idea(self, slot: Slot) -> Idea | None:
         ideas = self._ideas[slot.subset_name]
         thought = None if ideas is None else (ideas.first, ideas.second)[slot.index]
         if thought is None or not thought.thought.strip():
             return None
-        return self._as_idea(f"idea/{slot.name}", thought, slot.prior, depth=1)
+        return self._as_idea(IDEA + slot.name, thought, slot.prior, depth=1)
 
     async def _think_on(self, parent: Parent) -> Proposal:
         """Thoughts below one that gained a test; below any other another place is tried instead."""
         feedback = parent.feedback
         if feedback is None or not feedback.passed or not feedback.failures:
             return Proposal((), 0.0)
-        labels = self._context.labels
-        task = template("next").fill(
-            path=_numbered(parent.texts),
-            feedback=describe(feedback, labels),
-            tried=describe_tried(parent.siblings, labels),
-            count=CHILDREN,
-        )
-        told = await self._structured("plan", f"next/{parent.key}", "next", task, NextThoughts)
+        shown = Section("what-is-left", describe(feedback, self._context.labels), WORTH)
+        task = template("next").fill(path=_numbered(parent.texts), count=CHILDREN)
+        more = (shown, *self._tried(parent))
+        told = await self._structured("plan", f"next/{parent.key}", "next", task, NextThoughts, more)
         thoughts = [] if told is None else [one for one in told.thoughts if one.thought.strip()][:CHILDREN]
         weights = [max(0.05, min(1.0, one.reasonableness)) for one in thoughts]
         depth = len(parent.texts) + 1
@@ -233,11 +239,33 @@ class ModelPolicy:
         return None
 
     async def _write(self, key: str, texts: Sequence[str]) -> Realization:
+        """The edits of the model whose turn it is, or of the next one where that makes none."""
+        turn = await self._turn(key)
+        for shift in range(self._client.models("code")):
+            realized = await self._written(key, texts, turn + shift)
+            if realized.edits:
+                return realized
+        return Realization(())
+
+    async def _turn(self, key: str) -> int:
+        """Whose turn it is to write a thought's edits, counted in the order in which thoughts are offered,
+        so that unlike models have their share of the candidates."""
+        if self._client.models("code") == 1:
+            return 0
+        idea, *below = key.removeprefix(IDEA).split(">")
+        observed = await self._observations()
+        known = [slot.name for slot in slots_of([one.plausibility for one in observed], 0, 1.0)]
+        if idea not in known:
+            derived = await self._derived(observed)
+            known += [slot.name for slot in slots_of([one.plausibility for one in derived], 1, 1.0)]
+        return known.index(idea) + sum(int(number) + 1 for number in below)
+
+    async def _written(self, key: str, texts: Sequence[str], turn: int) -> Realization:
         """Look into the repository, write the edits, and write them again where they can't be made."""
-        results = await self._look(key, texts)
+        results = await self._look(key, texts, turn)
         prompt = self._prompt("write", template("write").fill(path=_numbered(texts)), results)
         for attempt in range(EDIT_REPAIRS_MAX + 1):
-            ask = Ask("code", f"write/{key}", prompt, max_tokens=WRITE_TOKENS_MAX)
+            ask = Ask("code", f"write/{key}", prompt, max_tokens=WRITE_TOKENS_MAX, turn=turn)
             try:
                 (answer,) = await self._client.answer(ask)
             except Unusable as unusable:
@@ -247,16 +275,16 @@ class ModelPolicy:
                 return _realization(read_edits(answer, self._context.plan.sources))
             except EditFailed as failed:
                 self._note(f"edit {attempt + 1} of {key}: {str(failed).splitlines()[0]}")
-                again = template("edit_failed").fill(problem=failed)
+                again = template("edit_failed").fill(problem=prompt.framed("problem", str(failed)))
                 prompt = prompt.said("assistant", answer).said("user", again)
         return Realization(())
 
-    async def _look(self, key: str, texts: Sequence[str]) -> list[Section]:
-        knows_tools = self._client.knows_tools("code")
+    async def _look(self, key: str, texts: Sequence[str], turn: int) -> list[Section]:
+        knows_tools = self._client.knows_tools("code", turn)
         task = template("look").fill(
             path=_numbered(texts), count=CALLS_MAX, protocol="" if knows_tools else protocol()
         )
-        ask = Ask("code", f"look/{key}", self._prompt("look", task))
+        ask = Ask("code", f"look/{key}", self._prompt("look", task), turn=turn)
         try:
             requests = await self._client.tool_calls(ask, tool_specs())
         except Unusable as unusable:
@@ -267,11 +295,21 @@ class ModelPolicy:
         with self._context.index() as index:
             return look(index, requests)
 
-    async def _structured(self, role: ModelRole, step: str, name: str, task: str, kind: type[M]) -> M | None:
+    async def _structured(
+        self,
+        role: ModelRole,
+        step: str,
+        name: str,
+        task: str,
+        kind: type[M],
+        more: Sequence[Section] = (),
+        turn: int = 0,
+    ) -> M | None:
         """The answer, None where it can't be used: the search goes on without it."""
         self._context.listener(Working(f"thinking: {step}{self._client.spent_words}"))
         try:
-            return await self._client.structured(Ask(role, step, self._prompt(name, task)), kind)
+            ask = Ask(role, step, self._prompt(name, task, more), turn=turn)
+            return await self._client.structured(ask, kind)
         except Unusable as unusable:
             self._note(str(unusable))
             return None

@@ -86,10 +86,12 @@ class Thinker:
         return tried.admitted
 
     async def write_further_tests(
-        self, context: RunContext, observation: Observation
+        self, context: RunContext, observation: Observation, patch: bytes
     ) -> tuple[Reproducer, ...]:
-        """Tests of how the code should behave, to tell candidates apart; each may be wrong."""
-        written = await self._write(context, "further", self._prompt(context, "further"))
+        """Tests of how the code should behave, to tell candidates apart, and counter-examples to `patch`,
+        which leads so far (REFUTE, 2502.19414). They are run on all candidates, and each may be wrong."""
+        leading = Section("patch", patch.decode("utf-8", "replace"), 75)
+        written = await self._write(context, "further", self._prompt(context, "further", leading))
         if written is None:
             return ()
         drafts = drafts_of(written.tests[:TESTS_MAX], observation, "generated")
@@ -110,7 +112,7 @@ class Thinker:
         first: Tried,
     ) -> Tried:
         """Let those be written again that showed nothing, once, with what they did."""
-        told = template("reproduce_again").fill(results=told_back(first))
+        told = template("reproduce_again").fill(results=prompt.framed("results", told_back(first)))
         prompt = prompt.said("assistant", written.model_dump_json()).said("user", told)
         rewritten = await self._write(context, "reproduce again", prompt)
         if rewritten is None:
@@ -135,11 +137,11 @@ class Thinker:
             context.listener(Noted(str(unusable)))
             return None
 
-    def _prompt(self, context: RunContext, name: str) -> Prompt:
+    def _prompt(self, context: RunContext, name: str, *more: Section) -> Prompt:
         symptom = context.task.symptom
         sections = (issue_section(symptom), Section("code", _relevant_code(context), 70))
         task = template(name).fill(count=TESTS_MAX)
-        return Prompt(template(name), template("system").text, sections, (), task)
+        return Prompt(template(name), template("system").text, sections, more, task)
 
 
 def _relevant_code(context: RunContext) -> str:

@@ -78,7 +78,7 @@ def module_name(path: str, language: str, package: str) -> str:
     """How code elsewhere names what a file defines: its package clause, else its path."""
     if package and language != "go":
         return package
-    stem = path[: path.rfind(".")] if "." in path[path.rfind("/") :] else path
+    stem = path[: path.rfind(".")] if "." in path[path.rfind("/") + 1 :] else path
     if language == "go":
         stem = path.rpartition("/")[0]
     parts = [part for part in stem.split("/") if part]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from treemend.store.errors import UsageError
 from treemend.tools.index.repository import RepositoryIndex
-from treemend.tools.repotools import definitions, importing, references, repository_map, snippets
+from treemend.tools.repotools import definitions, importing, references, repository_map, slices, snippets
 from treemend.tools.repotools.results import Answer
 
 _LIMIT_MAX = 500
@@ -50,6 +50,11 @@ class FileArguments(Arguments):
 class TextArguments(Arguments):
     text: str = Field(description="What the code is about.", min_length=1, max_length=100_000)
     limit: int = Field(default=3, ge=1, le=50, description="How many at most.")
+
+
+class PlaceArguments(Arguments):
+    place: str = Field(description="A line of a Python file: path:line.", min_length=3, max_length=4096)
+    limit: int = Field(default=60, ge=1, le=_LIMIT_MAX, description="How many lines at most.")
 
 
 class MapArguments(Arguments):
@@ -105,6 +110,12 @@ _ALL: tuple[Tool[Any], ...] = (
         "Windows of 20 lines that share most words with a text.",
         TextArguments,
         snippets.get_related_snippets,
+    ),
+    Tool(
+        "get_slice",
+        "The lines that may decide the values which a line uses, such as a failing assertion's; of Python.",
+        PlaceArguments,
+        slices.get_slice,
     ),
     Tool("get_references", "The places that name a symbol.", ManyArguments, references.get_references),
     Tool("get_callers", "The functions that call a function.", ManyArguments, references.get_callers),

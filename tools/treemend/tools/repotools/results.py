@@ -180,6 +180,21 @@ class MissingImports(Answer):
     missing: tuple[MissingImport, ...] = ()
 
 
+class SliceLine(_Frozen):
+    """A line that may decide another; `gives` are the names whose values it gives."""
+
+    place: Place
+    inside: str
+    text: str
+    gives: tuple[str, ...]
+
+
+class Slice(Answer):
+    """The asked line's function from its end to its beginning, then those that it calls."""
+
+    lines: tuple[SliceLine, ...] = ()
+
+
 class Snippet(_Frozen):
     """A piece of source with what it belongs to."""
 

@@ -1,0 +1,76 @@
+"""What a person says of tests that a model wrote: asked where candidates part, and kept.
+
+A test that a person calls right is trusted: what fails it is no answer. One that is wrong counts no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from treemend.agents.reproduction import Reproducer
+from treemend.agents.run_context import RunContext
+from treemend.store.database import Store
+from treemend.store.records import Candidate, RunId
+
+QUESTIONS_MAX = 3
+ANSWERS = TypeAdapter(dict[str, bool | None])
+ANSWERS_NAME = "a person's answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether a test asks for what is wanted: `behaviour` in words, `code` its file, and how many of the
+    plausible candidates pass it."""
+
+    test: str
+    behaviour: str
+    code: str
+    passing: int
+    failing: int
+
+
+Ask = Callable[[Question], Awaitable[bool | None]]
+"""A person's answer, None where there is none."""
+
+
+def answers_of(store: Store, run_id: RunId) -> dict[str, bool]:
+    """The tests that a person called right or wrong."""
+    recorded = store.get_blob(run_id, ANSWERS_NAME)
+    answers = {} if recorded is None else ANSWERS.validate_json(recorded)
+    return {test: right for test, right in answers.items() if right is not None}
+
+
+async def ask_person(
+    context: RunContext,
+    tests: Sequence[Reproducer],
+    candidates: Sequence[Candidate],
+    passes: Mapping[tuple[int, str], bool],
+) -> dict[str, bool]:
+    """Which of the tests are right and which are wrong, as far as a person says so. Those are asked about
+    that part the candidates most evenly; a step that runs again asks nothing twice."""
+    recorded = context.store.get_blob(context.id, ANSWERS_NAME)
+    answers = {} if recorded is None else ANSWERS.validate_json(recorded)
+    for question in _questions(tests, candidates, passes) if context.ask is not None else ():
+        if question.test in answers:
+            continue
+        assert context.ask is not None
+        answers[question.test] = await context.ask(question)
+        context.store.put_blob(context.id, ANSWERS_NAME, ANSWERS.dump_json(answers))
+    said = answers_of(context.store, context.id)
+    context.store.trust_tests(context.id, [test for test, right in said.items() if right])
+    return said
+
+
+def _questions(
+    tests: Sequence[Reproducer], candidates: Sequence[Candidate], passes: Mapping[tuple[int, str], bool]
+) -> list[Question]:
+    found = []
+    for test in tests:
+        passing = sum(passes.get((candidate.seq, test.id), False) for candidate in candidates)
+        failing = len(candidates) - passing
+        if passing and failing:
+            found.append(Question(test.id, test.behaviour, test.code, passing, failing))
+    return sorted(found, key=lambda one: abs(one.passing - one.failing))[:QUESTIONS_MAX]
