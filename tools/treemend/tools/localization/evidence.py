@@ -12,28 +12,41 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nlargest
+from typing import TypeVar
 
 from treemend.tools.fusion import fuse_by_rank
-from treemend.tools.localization.cues import Cues, TextFrame
+from treemend.tools.localization.cues import Cues, Said, TextFrame
 from treemend.tools.localization.graph import ancestors, call_edges, reversed_edges, spread
-from treemend.tools.localization.lexical import FIELDS, Lexical, bag_of, score_documents, weighted_bag
+from treemend.tools.localization.lexical import (
+    FIELDS,
+    Lexical,
+    bag_of,
+    compounds_of,
+    feedback_scores,
+    joined_pairs,
+    score_documents,
+    weighted_bag,
+)
 from treemend.tools.localization.mentions import Mentions, find_mentions
 from treemend.tools.localization.units import Unit, Units, load_units
 
 LIST_LENGTH = 150
 CANDIDATES_MAX = 1_000
 _TOP_FILES = 12
-_FUNCTIONS_OF_A_FILE_MAX = 150
 _GRAPH_FILES = 60
 _SEEDS = 50
+_FEEDBACK_EXAMPLES = 10
 _TITLE_WEIGHT = 2.0
+_DOC = FIELDS.index("doc")
 _ASIDE = re.compile(
     r"(^|/)(docs?|examples?|tutorials?|benchmarks?|tools|scripts|galleries|samples|bin|ci|asv_\w+)/"
 )
 _TEST_PATH = re.compile(r"(^|[/_.-])tests?([/_.-]|$)|testing")
 
 Rows = Mapping[int, float]
+Group = TypeVar("Group", int, str)
 
 
 @dataclass
@@ -75,9 +88,10 @@ def gather_evidence(connection: sqlite3.Connection, cues: Cues) -> Evidence:
         "title": bag_of(cues.title),
         "prose": bag_of(cues.prose),
         "code": bag_of(cues.code),
+        "compounds": compounds_of(f"{cues.title}\n{cues.title}\n{rest}"),
+        "pairs": joined_pairs(connection, f"{cues.title}\n{cues.prose}"),
     }
-    file_of = {row: unit.file for row, unit in units.by_id.items()}
-    lexical = score_documents(connection, bags, file_of)
+    lexical = score_documents(connection, bags, units)
     mentions = find_mentions(cues, units)
     return _Gathering(connection, units, lexical, mentions, cues).evidence()
 
@@ -112,9 +126,12 @@ class _Gathering:
         )
         self._class_best, self._class_sum = self._aggregated(lambda unit: unit.owner, self._scores["all"])
         self._sum = self._fixed_sum()
+        best = nlargest(_FEEDBACK_EXAMPLES, self._sum.items(), key=_by_score)
+        self._feedback = self._of_functions(feedback_scores(connection, lexical, dict(best), units))
+        self._folder_best, self._folder_sum = self._aggregated(self._folder, self._sum)
 
     def evidence(self) -> Evidence:
-        graph_files = [row for row, _ in nlargest(_GRAPH_FILES, self._file_scores().items(), key=_by_score)]
+        graph_files = [row for row, _ in nlargest(_GRAPH_FILES, self._file_scores.items(), key=_by_score)]
         self._edges = call_edges(self._connection, self._units, graph_files)
         self._callers = reversed_edges(self._edges)
         seeds = dict(nlargest(_SEEDS, self._sum.items(), key=_by_score))
@@ -144,11 +161,14 @@ class _Gathering:
         files = self._units.files
         return {row: score for row, score in rows.items() if row in files and not files[row].is_test}
 
+    def _folder(self, unit: Unit) -> str:
+        return self._units.files[unit.file].path.rpartition("/")[0]
+
     def _aggregated(
-        self, key: Callable[[Unit], int], rows: Rows
-    ) -> tuple[dict[int, float], dict[int, float]]:
+        self, key: Callable[[Unit], Group], rows: Rows
+    ) -> tuple[dict[Group, float], dict[Group, float]]:
         """The best score, and the sum of the best three, of each group."""
-        groups: dict[int, list[float]] = defaultdict(list)
+        groups: dict[Group, list[float]] = defaultdict(list)
         for row, score in rows.items():
             groups[key(self._units.by_id[row])].append(score)
         best = {group: max(scores) for group, scores in groups.items()}
@@ -216,6 +236,7 @@ class _Gathering:
                 found[row] = max(found.get(row, 0.0), strength)
         return found
 
+    @cached_property
     def _file_scores(self) -> dict[int, float]:
         mentions = self._mentions
         lists: list[Rows] = [
@@ -234,7 +255,7 @@ class _Gathering:
 
     def _lists(self) -> list[Rows]:
         mentions = self._mentions
-        file_scores = self._file_scores()
+        file_scores = self._file_scores
         top_files = [row for row, _ in nlargest(_TOP_FILES, file_scores.items(), key=_by_score)]
         in_top_files = {
             unit.id: self._sum.get(unit.id, 0.0) + 1e-9
@@ -247,7 +268,8 @@ class _Gathering:
             for row, strength in rows.items()
             for unit in self._units.members.get(row, ())
         }
-        scores = [self._scores[name] for name in ("all", "title", "prose", "code")]
+        scores = [self._scores[name] for name in ("all", "title", "prose", "code", "compounds")]
+        scores.append(self._feedback)
         fields = [self._fields[name] for name in ("name", "path", "scope")]
         titles = [self._title_fields[name] for name in ("name", "body")]
         ways = ("callee", "caller", "named_callee", "named_callee_2")
@@ -301,7 +323,9 @@ class _Context:
         self._title_tops = {name: _best(rows) for name, rows in g._title_fields.items()}
         self._file_ranks = {name: _ranks(rows) for name, rows in g._files.items()}
         self._best_ranks = _ranks(g._file_best)
-        self._fused = g._file_scores()
+        self._whole_file_tops = {name: _best(rows) for name, rows in g._files.items()}
+        self._fused = g._file_scores
+        self._fused_top = _best(self._fused)
         self._fused_ranks = _ranks(self._fused)
         self._graph_tops = {name: _best(rows) for name, rows in g._graph.items()}
         self._class_tops = _best(g._class_best), _best(g._class_sum)
@@ -312,6 +336,33 @@ class _Context:
         self._pseudo_tops = {name: _best(rows) for name, rows in lexical.bags.items()}
         self._within = _within(g._sum, lambda row: self._units.by_id[row].file)
         self._within_title = _within(g._scores["title"], lambda row: self._units.by_id[row].file)
+        self._compound_ranks = _ranks(g._scores["compounds"])
+        self._feedback_top, self._feedback_ranks = _best(g._feedback), _ranks(g._feedback)
+        self._folder_top = _best(g._folder_sum)
+        by_folder = sorted(g._folder_sum, key=lambda folder: (-g._folder_sum[folder], folder))
+        self._folder_ranks = {folder: at for at, folder in enumerate(by_folder, 1)}
+        self._worth = sum(lexical.worth.values()) or 1.0
+        self._title_worth = _best(lexical.title_share)
+        self._file_sums, _ = g._aggregated(lambda unit: unit.file, g._sum)
+        self._class_sums, _ = g._aggregated(lambda unit: unit.owner, g._sum)
+        self._saying: dict[str, int] = {}
+        self._beside: dict[int, tuple[int, int]] = {}
+        for functions in self._units.functions_in.values():
+            rows = [0, *(unit.id for unit in functions), 0]
+            for at, row in enumerate(rows[1:-1], 1):
+                self._beside[row] = rows[at - 1], rows[at + 1]
+        best = nlargest(300, g._sum.values())
+        self._mean = sum(best) / max(len(best), 1)
+        self._deviation = (sum((one - self._mean) ** 2 for one in best) / max(len(best), 1)) ** 0.5 or 1.0
+        named = g._named()
+        self._of_symptom = (
+            float(bool(g._mentions.frame_file)),
+            math.log1p(len(named)),
+            math.log1p(len(lexical.worth)),
+            math.log1p(len(g._eligible)),
+            max(named.values(), default=0.0),
+            best[min(9, len(best) - 1)] / best[0] if best else 0.0,
+        )
         self._within_class = _within(g._sum, lambda row: self._units.by_id[row].owner)
 
     def vector(self, unit: Unit) -> list[float]:
@@ -321,6 +372,7 @@ class _Context:
             *self._named(unit),
             *self._graph(unit),
             *self._shape(unit),
+            *self._further(unit),
         ]
 
     def _lexical(self, unit: Unit) -> Iterable[float]:
@@ -336,11 +388,47 @@ class _Context:
         for name in FIELDS:
             yield g._title_fields[name].get(row, 0.0) / self._title_tops[name]
 
+    def _further(self, unit: Unit) -> Iterable[float]:
+        g, row, file = self._g, unit.id, unit.file
+        yield g._scores["compounds"].get(row, 0.0) / self._tops["compounds"]
+        yield _log_rank(self._compound_ranks.get(row))
+        yield g._scores["pairs"].get(row, 0.0) / self._tops["pairs"]
+        yield g._feedback.get(row, 0.0) / self._feedback_top
+        yield _log_rank(self._feedback_ranks.get(row))
+        folder = g._folder(unit)
+        yield g._folder_best.get(folder, 0.0) / self._sum_top
+        yield g._folder_sum.get(folder, 0.0) / self._folder_top
+        yield _log_rank(self._folder_ranks.get(folder))
+        lexical = g._lexical
+        yield lexical.title_share.get(row, 0.0) / self._title_worth
+        yield lexical.file_shares["title"].get(file, 0.0) / self._title_worth
+        yield lexical.file_shares["all"].get(file, 0.0) / self._worth
+        own = g._sum.get(row, 0.0)
+        yield own / self._file_sums.get(file, 1.0)
+        yield own / self._class_sums.get(unit.owner, 1.0) if unit.owner else 1.0
+        before, after = self._beside.get(row, (0, 0))
+        beside = g._sum.get(before, 0.0), g._sum.get(after, 0.0)
+        yield max(beside) / self._sum_top
+        yield min(beside) / self._sum_top
+        yield (own - self._mean) / self._deviation
+        yield math.log1p(self._files_saying(unit.name))
+        yield float(lexical.lengths is not None and lexical.lengths.sizes[row][_DOC] > 0)
+        yield float(bool(g._cues.identifiers.get(unit.name, Said(0)) & Said.CODE))
+        yield from self._of_symptom
+
+    def _files_saying(self, name: str) -> int:
+        if name not in self._saying:
+            row = self._g._connection.execute(
+                "SELECT doc FROM word_count WHERE term = ?", [name.lower()]
+            ).fetchone()
+            self._saying[name] = int(row[0]) if row else 0
+        return self._saying[name]
+
     def _aggregates(self, unit: Unit) -> Iterable[float]:
         g = self._g
         file, owner = unit.file, unit.owner
         for name in ("all", "title"):
-            yield g._files[name].get(file, 0.0) / _best(g._files[name])
+            yield g._files[name].get(file, 0.0) / self._whole_file_tops[name]
             yield _log_rank(self._file_ranks[name].get(file))
         yield g._file_best.get(file, 0.0) / self._file_tops[0]
         yield g._file_sum.get(file, 0.0) / self._file_tops[1]
@@ -348,7 +436,7 @@ class _Context:
         yield g._file_title_best.get(file, 0.0) / self._title_file_tops[0]
         yield g._file_title_sum.get(file, 0.0) / self._title_file_tops[1]
         yield _log_rank(self._fused_ranks.get(file))
-        yield self._fused.get(file, 0.0) / _best(self._fused)
+        yield self._fused.get(file, 0.0) / self._fused_top
         yield g._class_best.get(owner, 0.0) / self._class_tops[0] if owner else 0.0
         yield g._class_sum.get(owner, 0.0) / self._class_tops[1] if owner else 0.0
         for name in ("all", "title"):
@@ -454,5 +542,10 @@ FEATURES = (
     "callers", "callees",
     "lines", "words", "dunder", "constructor", "private", "method", "same names", "parameters",
     "functions in file", "depth", "aside", "test path", "vendored", "has bases", "package file",
+    "compounds", "rank compounds", "pairs", "feedback", "rank feedback", "folder best", "folder sum",
+    "folder rank", "title share", "file title share", "file share", "share of file sum",
+    "share of class sum", "greater beside", "lesser beside", "standing", "files saying", "documented",
+    "said in code", "has frames", "functions named", "words of symptom", "functions", "best named",
+    "tenth of best",
     "candidate place",
 )  # fmt: skip

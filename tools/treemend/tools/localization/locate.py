@@ -182,7 +182,7 @@ def _reranked(ranked: _Ranked, rerank: Rerank, symptom: Symptom) -> _Ranked:
 def _explained(
     hit: FunctionHit, rows: Sequence[int], evidence: Evidence, cues: Cues, connection: sqlite3.Connection
 ) -> FunctionHit:
-    words = matched_words(connection, rows[0], evidence.lexical)
+    words = matched_words(connection, evidence.units.by_id[rows[0]], evidence.lexical)
     return replace(hit, reasons=tuple(reasons_for(evidence, rows, words)))
 
 
