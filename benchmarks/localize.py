@@ -21,16 +21,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from treemend.store.errors import TreemendError
 from treemend.tools.index.repository import RepositoryIndex
-from treemend.tools.localization.locate import Located, locate
+from treemend.tools.localization.locate import rank_functions
 from treemend.tools.localization.ranker import FIXED, Model, fitted_model, model_of
 
-KEPT = 200
+KEPT = 1000
 
 
 def instances(path: Path) -> list[dict[str, Any]]:
@@ -39,22 +38,21 @@ def instances(path: Path) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row.get("repo", ""), row.get("created_at", ""), row["instance_id"]))
 
 
-def function_names(located: Located) -> Iterator[str]:
-    """Functions as path::function or path::Class.method, whatever the class is in."""
-    for hit in located.functions:
-        yield f"{hit.path}::{'.'.join(hit.name.split('.')[-2:])}"
+def function_name(path: str, qualified: str) -> str:
+    """path::function or path::Class.method, whatever the class is in."""
+    return f"{path}::{'.'.join(qualified.split('.')[-2:])}"
 
 
 def predict(instance: dict[str, Any], tree: Path, cache: Path, model: Model | None) -> dict[str, Any]:
     with RepositoryIndex(tree, cache) as index:
         index.refresh()
         begun = time.process_time()
-        located = locate(index, instance["problem_statement"], limit=KEPT, model=model)
+        hits = rank_functions(index, instance["problem_statement"], model)
         seconds = time.process_time() - begun
     return {
         "instance_id": instance["instance_id"],
-        "functions": list(dict.fromkeys(function_names(located))),
-        "files": [hit.path for hit in located.files],
+        "functions": list(dict.fromkeys(function_name(hit.path, hit.name) for hit in hits))[:KEPT],
+        "files": list(dict.fromkeys(hit.path for hit in hits))[:KEPT],
         "seconds": round(seconds, 3),
     }
 

@@ -14,21 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import nlargest
-from typing import TypeVar
 
 from treemend.tools.fusion import fuse_by_rank
-from treemend.tools.localization.cues import Cues, Said, TextFrame
+from treemend.tools.localization.cues import Cues, TextFrame
 from treemend.tools.localization.graph import ancestors, call_edges, reversed_edges, spread
-from treemend.tools.localization.lexical import (
-    FIELDS,
-    Lexical,
-    bag_of,
-    compounds_of,
-    feedback_scores,
-    joined_pairs,
-    score_documents,
-    weighted_bag,
-)
+from treemend.tools.localization.lexical import FIELDS, Lexical, bag_of, score_documents, weighted_bag
 from treemend.tools.localization.mentions import Mentions, find_mentions
 from treemend.tools.localization.units import Unit, Units, load_units
 
@@ -37,16 +27,13 @@ CANDIDATES_MAX = 1_000
 _TOP_FILES = 12
 _GRAPH_FILES = 60
 _SEEDS = 50
-_FEEDBACK_EXAMPLES = 10
 _TITLE_WEIGHT = 2.0
-_DOC = FIELDS.index("doc")
 _ASIDE = re.compile(
     r"(^|/)(docs?|examples?|tutorials?|benchmarks?|tools|scripts|galleries|samples|bin|ci|asv_\w+)/"
 )
 _TEST_PATH = re.compile(r"(^|[/_.-])tests?([/_.-]|$)|testing")
 
 Rows = Mapping[int, float]
-Group = TypeVar("Group", int, str)
 
 
 @dataclass
@@ -88,8 +75,6 @@ def gather_evidence(connection: sqlite3.Connection, cues: Cues) -> Evidence:
         "title": bag_of(cues.title),
         "prose": bag_of(cues.prose),
         "code": bag_of(cues.code),
-        "compounds": compounds_of(f"{cues.title}\n{cues.title}\n{rest}"),
-        "pairs": joined_pairs(connection, f"{cues.title}\n{cues.prose}"),
     }
     lexical = score_documents(connection, bags, units)
     mentions = find_mentions(cues, units)
@@ -126,9 +111,6 @@ class _Gathering:
         )
         self._class_best, self._class_sum = self._aggregated(lambda unit: unit.owner, self._scores["all"])
         self._sum = self._fixed_sum()
-        best = nlargest(_FEEDBACK_EXAMPLES, self._sum.items(), key=_by_score)
-        self._feedback = self._of_functions(feedback_scores(connection, lexical, dict(best), units))
-        self._folder_best, self._folder_sum = self._aggregated(self._folder, self._sum)
 
     def evidence(self) -> Evidence:
         graph_files = [row for row, _ in nlargest(_GRAPH_FILES, self._file_scores.items(), key=_by_score)]
@@ -161,14 +143,11 @@ class _Gathering:
         files = self._units.files
         return {row: score for row, score in rows.items() if row in files and not files[row].is_test}
 
-    def _folder(self, unit: Unit) -> str:
-        return self._units.files[unit.file].path.rpartition("/")[0]
-
     def _aggregated(
-        self, key: Callable[[Unit], Group], rows: Rows
-    ) -> tuple[dict[Group, float], dict[Group, float]]:
+        self, key: Callable[[Unit], int], rows: Rows
+    ) -> tuple[dict[int, float], dict[int, float]]:
         """The best score, and the sum of the best three, of each group."""
-        groups: dict[Group, list[float]] = defaultdict(list)
+        groups: dict[int, list[float]] = defaultdict(list)
         for row, score in rows.items():
             groups[key(self._units.by_id[row])].append(score)
         best = {group: max(scores) for group, scores in groups.items()}
@@ -268,8 +247,7 @@ class _Gathering:
             for row, strength in rows.items()
             for unit in self._units.members.get(row, ())
         }
-        scores = [self._scores[name] for name in ("all", "title", "prose", "code", "compounds")]
-        scores.append(self._feedback)
+        scores = [self._scores[name] for name in ("all", "title", "prose", "code")]
         fields = [self._fields[name] for name in ("name", "path", "scope")]
         titles = [self._title_fields[name] for name in ("name", "body")]
         ways = ("callee", "caller", "named_callee", "named_callee_2")
@@ -336,33 +314,6 @@ class _Context:
         self._pseudo_tops = {name: _best(rows) for name, rows in lexical.bags.items()}
         self._within = _within(g._sum, lambda row: self._units.by_id[row].file)
         self._within_title = _within(g._scores["title"], lambda row: self._units.by_id[row].file)
-        self._compound_ranks = _ranks(g._scores["compounds"])
-        self._feedback_top, self._feedback_ranks = _best(g._feedback), _ranks(g._feedback)
-        self._folder_top = _best(g._folder_sum)
-        by_folder = sorted(g._folder_sum, key=lambda folder: (-g._folder_sum[folder], folder))
-        self._folder_ranks = {folder: at for at, folder in enumerate(by_folder, 1)}
-        self._worth = sum(lexical.worth.values()) or 1.0
-        self._title_worth = _best(lexical.title_share)
-        self._file_sums, _ = g._aggregated(lambda unit: unit.file, g._sum)
-        self._class_sums, _ = g._aggregated(lambda unit: unit.owner, g._sum)
-        self._saying: dict[str, int] = {}
-        self._beside: dict[int, tuple[int, int]] = {}
-        for functions in self._units.functions_in.values():
-            rows = [0, *(unit.id for unit in functions), 0]
-            for at, row in enumerate(rows[1:-1], 1):
-                self._beside[row] = rows[at - 1], rows[at + 1]
-        best = nlargest(300, g._sum.values())
-        self._mean = sum(best) / max(len(best), 1)
-        self._deviation = (sum((one - self._mean) ** 2 for one in best) / max(len(best), 1)) ** 0.5 or 1.0
-        named = g._named()
-        self._of_symptom = (
-            float(bool(g._mentions.frame_file)),
-            math.log1p(len(named)),
-            math.log1p(len(lexical.worth)),
-            math.log1p(len(g._eligible)),
-            max(named.values(), default=0.0),
-            best[min(9, len(best) - 1)] / best[0] if best else 0.0,
-        )
         self._within_class = _within(g._sum, lambda row: self._units.by_id[row].owner)
 
     def vector(self, unit: Unit) -> list[float]:
@@ -372,7 +323,6 @@ class _Context:
             *self._named(unit),
             *self._graph(unit),
             *self._shape(unit),
-            *self._further(unit),
         ]
 
     def _lexical(self, unit: Unit) -> Iterable[float]:
@@ -387,42 +337,6 @@ class _Context:
             yield g._fields[name].get(row, 0.0) / self._field_tops[name]
         for name in FIELDS:
             yield g._title_fields[name].get(row, 0.0) / self._title_tops[name]
-
-    def _further(self, unit: Unit) -> Iterable[float]:
-        g, row, file = self._g, unit.id, unit.file
-        yield g._scores["compounds"].get(row, 0.0) / self._tops["compounds"]
-        yield _log_rank(self._compound_ranks.get(row))
-        yield g._scores["pairs"].get(row, 0.0) / self._tops["pairs"]
-        yield g._feedback.get(row, 0.0) / self._feedback_top
-        yield _log_rank(self._feedback_ranks.get(row))
-        folder = g._folder(unit)
-        yield g._folder_best.get(folder, 0.0) / self._sum_top
-        yield g._folder_sum.get(folder, 0.0) / self._folder_top
-        yield _log_rank(self._folder_ranks.get(folder))
-        lexical = g._lexical
-        yield lexical.title_share.get(row, 0.0) / self._title_worth
-        yield lexical.file_shares["title"].get(file, 0.0) / self._title_worth
-        yield lexical.file_shares["all"].get(file, 0.0) / self._worth
-        own = g._sum.get(row, 0.0)
-        yield own / self._file_sums.get(file, 1.0)
-        yield own / self._class_sums.get(unit.owner, 1.0) if unit.owner else 1.0
-        before, after = self._beside.get(row, (0, 0))
-        beside = g._sum.get(before, 0.0), g._sum.get(after, 0.0)
-        yield max(beside) / self._sum_top
-        yield min(beside) / self._sum_top
-        yield (own - self._mean) / self._deviation
-        yield math.log1p(self._files_saying(unit.name))
-        yield float(lexical.lengths is not None and lexical.lengths.sizes[row][_DOC] > 0)
-        yield float(bool(g._cues.identifiers.get(unit.name, Said(0)) & Said.CODE))
-        yield from self._of_symptom
-
-    def _files_saying(self, name: str) -> int:
-        if name not in self._saying:
-            row = self._g._connection.execute(
-                "SELECT doc FROM word_count WHERE term = ?", [name.lower()]
-            ).fetchone()
-            self._saying[name] = int(row[0]) if row else 0
-        return self._saying[name]
 
     def _aggregates(self, unit: Unit) -> Iterable[float]:
         g = self._g
@@ -542,10 +456,5 @@ FEATURES = (
     "callers", "callees",
     "lines", "words", "dunder", "constructor", "private", "method", "same names", "parameters",
     "functions in file", "depth", "aside", "test path", "vendored", "has bases", "package file",
-    "compounds", "rank compounds", "pairs", "feedback", "rank feedback", "folder best", "folder sum",
-    "folder rank", "title share", "file title share", "file share", "share of file sum",
-    "share of class sum", "greater beside", "lesser beside", "standing", "files saying", "documented",
-    "said in code", "has frames", "functions named", "words of symptom", "functions", "best named",
-    "tenth of best",
     "candidate place",
 )  # fmt: skip

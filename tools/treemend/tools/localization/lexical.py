@@ -7,26 +7,20 @@ w x count / (1 - b + b x length / average length) (Robertson, Zaragoza and Taylo
 from __future__ import annotations
 
 import math
-import re
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-from treemend.tools.index.words import STOP_WORDS, counted_words, split_identifier
+from treemend.tools.index.words import counted_words
 from treemend.tools.localization.units import Unit, Units
 
 FIELDS = ("name", "scope", "signature", "doc", "body", "path")
 _WEIGHTS = (3.0, 1.5, 1.0, 1.0, 1.0, 1.0)
 _B = (0.3, 0.3, 0.3, 0.6, 0.75, 0.3)
 _K1 = 1.2
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-_PLAIN = re.compile(r"[A-Za-z]{3,}")
 _WORDS_MAX = 300
 _POSTINGS_MAX = 600_000
-_FEEDBACK_WORDS = 30
-_FEEDBACK_SHARE_MAX = 0.05
 _SHARE_MAX = 0.4
 """A word that is in more of the documents than this tells nothing."""
 
@@ -59,10 +53,9 @@ _FILLER = frozenset(_FILLER_WORDS.split())
 
 @dataclass
 class Lexical:
-    """Scores of documents by the ids of units. `bags` has one map a bag, `fields` one a field for the first bag.
+    """Scores by the ids of units. `bags` has one map a bag, `fields` one a field for the first bag.
 
-    `title_fields` is the same for the title, `files` BM25 of whole files, `file_shares` the worth of the
-    words that a file has at all, `title_share` that of a document, `sizes` the words of a document.
+    `title_fields` is the same for the title, `files` BM25 of whole files, `sizes` the words of a document.
     `worth` is weight x idf of each stem of the first bag, `spellings` one word of the symptom for each.
     """
 
@@ -70,12 +63,9 @@ class Lexical:
     fields: dict[str, dict[int, float]] = field(default_factory=dict)
     title_fields: dict[str, dict[int, float]] = field(default_factory=dict)
     files: dict[str, dict[int, float]] = field(default_factory=dict)
-    file_shares: dict[str, dict[int, float]] = field(default_factory=dict)
-    title_share: dict[int, float] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     worth: dict[str, float] = field(default_factory=dict)
     spellings: dict[str, str] = field(default_factory=dict)
-    lengths: Lengths | None = None
 
 
 def bag_of(text: str) -> dict[str, float]:
@@ -92,32 +82,6 @@ def weighted_bag(title: str, rest: str, title_weight: float) -> dict[str, float]
     return bag
 
 
-def compounds_of(text: str) -> dict[str, float]:
-    """The identifiers of several parts as the index has them in one, each with 1 + ln(its count)."""
-    counts: Counter[str] = Counter()
-    for name in _IDENTIFIER.findall(text):
-        parts = split_identifier(name)
-        if len(parts) > 1:
-            counts["".join(parts)] += 1
-    return {word: 1.0 + math.log(count) for word, count in counts.items()}
-
-
-def joined_pairs(connection: sqlite3.Connection, text: str) -> dict[str, float]:
-    """Neighbouring words of prose that the index has as one ("form set" for `FormSet`)."""
-    words = [word.lower() for word in _PLAIN.findall(text)]
-    pairs = Counter(
-        first + second
-        for first, second in pairwise(words)
-        if first not in STOP_WORDS and second not in STOP_WORDS
-    )
-    stems = _stems(connection, pairs)
-    return {
-        pair: 1.0 + math.log(count)
-        for pair, count in pairs.items()
-        if pair in stems and _documents(connection, stems[pair])
-    }
-
-
 def score_documents(
     connection: sqlite3.Connection, bags: Mapping[str, Mapping[str, float]], units: Units
 ) -> Lexical:
@@ -131,48 +95,11 @@ def score_documents(
     count = max(1, int(connection.execute("SELECT count(*) FROM unit_docsize").fetchone()[0]))
     chosen = _chosen(connection, sorted(set(stems.values())), weights[lead], weights, count)
     file_of = {unit.id: unit.file for unit in units.by_id.values()}
-    found = _accumulated(connection, chosen, weights, Lengths(connection, units.id_of), file_of)
+    found = _accumulated(connection, chosen, weights, _Lengths(connection, units.id_of), file_of)
     found.worth = {stem: idf * weights[lead][stem] for stem, idf in chosen.items() if stem in weights[lead]}
     for word, stem in stems.items():
         found.spellings.setdefault(stem, word)
     return found
-
-
-def feedback_scores(
-    connection: sqlite3.Connection, lexical: Lexical, examples: Mapping[int, float], units: Units
-) -> dict[int, float]:
-    """BM25F of all documents for the words that say most about some examples (ids with their weights).
-
-    Pseudo relevance feedback: a word weighs the mean over the examples of weight x (1 + ln count) x idf
-    (Rocchio's positive part, without the symptom's own words).
-    """
-    assert lexical.lengths is not None
-    count = max(1, len(lexical.sizes))
-    texts = {
-        one: Counter(" ".join(text).split())
-        for one in examples
-        for text in connection.execute(
-            "SELECT name, scope, signature, doc, body, path FROM unit WHERE rowid = ?", [units.by_id[one].row]
-        )
-    }
-    stems = _stems(connection, dict.fromkeys(word for words in texts.values() for word in words))
-    totals: dict[str, float] = defaultdict(float)
-    for one, words in texts.items():
-        for word, occurrences in words.items():
-            if word in stems:
-                totals[stems[word]] += examples[one] * (1.0 + math.log(occurrences))
-    weighed: list[tuple[float, str]] = []
-    for stem, total in totals.items():
-        documents = _documents(connection, stem)
-        if stem not in lexical.worth and 1 < documents <= _FEEDBACK_SHARE_MAX * count:
-            weighed.append((-total * math.log(1.0 + (count - documents + 0.5) / (documents + 0.5)), stem))
-    weighed.sort()
-    scores: dict[int, float] = defaultdict(float)
-    for worth, stem in weighed[:_FEEDBACK_WORDS]:
-        postings = lexical.lengths.postings(connection, stem)
-        for document, value in lexical.lengths.saturated(postings).items():
-            scores[document] -= worth * value
-    return scores
 
 
 def matched_words(connection: sqlite3.Connection, unit: Unit, lexical: Lexical) -> list[str]:
@@ -205,11 +132,6 @@ def _stems(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, st
     for term, row in connection.execute("SELECT term, doc FROM temp.query_stem ORDER BY doc, offset"):
         found.setdefault(numbered[row], term)
     return found
-
-
-def _documents(connection: sqlite3.Connection, stem: str) -> int:
-    row = connection.execute("SELECT doc FROM temp.unit_term WHERE term = ?", [stem]).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _by_stem(bag: Mapping[str, float], stems: Mapping[str, str]) -> dict[str, float]:
@@ -251,7 +173,7 @@ def _accumulated(
     connection: sqlite3.Connection,
     chosen: Mapping[str, float],
     weights: Mapping[str, Mapping[str, float]],
-    lengths: Lengths,
+    lengths: _Lengths,
     file_of: Mapping[int, int],
 ) -> Lexical:
     lead = next(iter(weights))
@@ -260,10 +182,7 @@ def _accumulated(
         {name: defaultdict(float) for name in FIELDS},
         {name: defaultdict(float) for name in FIELDS},
         {name: defaultdict(float) for name in (lead, "title")},
-        {name: defaultdict(float) for name in (lead, "title")},
-        defaultdict(float),
         {document: sum(size) for document, size in lengths.sizes.items()},
-        lengths=lengths,
     )
     file_sizes: dict[int, int] = defaultdict(int)
     for document, size in found.sizes.items():
@@ -284,23 +203,20 @@ def _accumulated(
             if weight:
                 for document, _, column, _ in postings:
                     scores_of[column][document] += weight
-        if title_weight:
-            for document in saturated:
-                found.title_share[document] += title_weight
         _add_files(found, postings, {lead: lead_weight, "title": title_weight}, file_of, norms)
     return found
 
 
-Sizes = bytes | tuple[int, ...]
-Posting = tuple[int, Sizes, str, int]
+_Sizes = bytes | tuple[int, ...]
+_Posting = tuple[int, _Sizes, str, int]
 """A document with its sizes, the field, and how often it has the word there."""
 
 
-class Lengths:
+class _Lengths:
     """The lengths of documents by fields, and what they make of a count."""
 
     def __init__(self, connection: sqlite3.Connection, id_of: Mapping[int, int]) -> None:
-        self._known: dict[int, tuple[int, Sizes]] = {}
+        self._known: dict[int, tuple[int, _Sizes]] = {}
         width = len(FIELDS)
         for row, packed in connection.execute("SELECT id, sz FROM unit_docsize"):
             if row in id_of:
@@ -312,14 +228,12 @@ class Lengths:
             name: (at, _WEIGHTS[at], 1.0 - _B[at], _B[at] / averages[at]) for at, name in enumerate(FIELDS)
         }
 
-    def postings(self, connection: sqlite3.Connection, stem: str) -> list[Posting]:
+    def postings(self, connection: sqlite3.Connection, stem: str) -> list[_Posting]:
         known = self._known
-        counts = Counter(
-            connection.execute("SELECT doc, col FROM temp.unit_posting WHERE term = ?", [stem])
-        )
+        counts = Counter(connection.execute("SELECT doc, col FROM temp.unit_posting WHERE term = ?", [stem]))
         return [(*known[row], column, count) for (row, column), count in counts.items() if row in known]
 
-    def saturated(self, postings: Iterable[Posting]) -> dict[int, float]:
+    def saturated(self, postings: Iterable[_Posting]) -> dict[int, float]:
         """tf (k1 + 1) / (k1 + tf) of each document."""
         tf: dict[int, float] = {}
         fields = self._fields
@@ -342,7 +256,7 @@ def _varints(packed: bytes) -> tuple[int, ...]:
 
 def _add_files(
     found: Lexical,
-    postings: Iterable[Posting],
+    postings: Iterable[_Posting],
     weights: Mapping[str, float],
     file_of: Mapping[int, int],
     norms: Mapping[int, float],
@@ -352,7 +266,6 @@ def _add_files(
         counts[file_of[document]] += 1 if column == "path" else count
     for name, weight in weights.items():
         if weight:
-            scores, shares = found.files[name], found.file_shares[name]
+            scores = found.files[name]
             for file, count in counts.items():
                 scores[file] += weight * count * (1.0 + _K1) / (count + norms[file])
-                shares[file] += weight

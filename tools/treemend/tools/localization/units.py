@@ -171,7 +171,7 @@ def _units_of(file: int, top: int, definitions: Iterable[tuple[Any, ...]]) -> It
         elif owner:
             owners[id_] = owner
         if kind != IMPL:
-            yield Unit(id_, row[0], file, position, parent, *row[4:], owner, top)
+            yield Unit._make((id_, row[0], file, position, parent, *row[4:], owner, top))
 
 
 def owner_name(unit: Unit) -> str:
