@@ -1,11 +1,12 @@
 """Fit the order of `locate`'s candidates on public issues with known fixes. Needs numpy.
 
     python benchmarks/train_locator.py features --instances FILE --trees DIR --features FEATURES
-    python benchmarks/train_locator.py fit --features FEATURES --out FITTED
+    python benchmarks/train_locator.py fit --features FEATURES --out FITTED [--models DIR]
 
 The first command writes one JSON object a line: instance, repository, gold functions, and names and features
 of the candidates (no text of any issue or tree). The second prints the figures of each repository by the
 parameters fitted on all others, then fits on all and writes the parameters with the digest of FEATURES.
+DIR gets those fitted without each repository, and all.json, as `localize.py --models` takes them.
 
 The model is linear. Its loss is that of ListNet's top one (Cao et al., ICML 2007): the cross entropy
 between the softmax of scores of an instance's candidates and the uniform distribution over its gold ones,
@@ -25,24 +26,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from localize import already_predicted, instances
+from localize import Indexes, already_predicted, file_name, function_name, instances
 
 from treemend.store.records import Symptom
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.evidence import FEATURES, gather_evidence
 from treemend.tools.localization.locate import cues_of
 
-USED = (
-    "bm25 all", "bm25 title", "bm25 prose", "rank all", "rank title", "sum", "rank sum", "all in name",
-    "all in scope", "all in path", "title in name", "title in path", "title in body", "file bm25 all",
-    "file rank fused", "file fused", "class all", "module all", "rank in file", "rank in class",
-    "share of file best", "named", "class named", "class and name", "constructor of named", "subclass named",
-    "qualified", "module named", "path named", "frame", "innermost frame", "file of frame",
-    "no file of frame", "callee of best", "caller of best", "callee of named", "lines", "words", "dunder",
-    "constructor", "private", "same names", "functions in file", "aside", "test path", "package file",
-    "candidate place", "named as keyword",
-)  # fmt: skip
 _PENALTY = 200.0
+_GOLD_MAX = 3
+"""A fix of more functions says little about where an issue points."""
 _ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
 
 
@@ -55,25 +48,24 @@ def without_constructor(function: str) -> str:
 def write_features(rows: Iterable[dict[str, Any]], trees: Path, target: Path) -> None:
     """Add the candidates of instances that aren't in `target` yet."""
     known = already_predicted(target)
-    with tempfile.TemporaryDirectory() as caches, target.open("a") as out:
+    with tempfile.TemporaryDirectory() as folder, target.open("a") as out:
+        indexes = Indexes(Path(folder), are_kept=False)
         for row in rows:
-            if row["instance_id"] in known:
+            if row["instance_id"] in known or len(row["gold_functions"]) > _GOLD_MAX:
                 continue
-            cache = Path(caches) / f"{row['repo'].replace('/', '+')}.sqlite3"
-            with RepositoryIndex(trees / row["instance_id"], cache) as index:
+            with RepositoryIndex(trees / row["instance_id"], indexes.path_for(row)) as index:
                 index.refresh()
                 symptom = Symptom(issue=row["problem_statement"])
                 evidence = gather_evidence(index.connection, cues_of(symptom, index.connection))
             units = evidence.units
-            names = [
-                f"{units.files[unit.file].path}::{'.'.join(unit.qualified.split('.')[-2:])}"
-                for unit in map(units.by_id.__getitem__, evidence.candidates)
-            ]
             found = {
                 "instance_id": row["instance_id"],
                 "repo": row["repo"],
                 "gold": row["gold_functions"],
-                "names": names,
+                "names": [
+                    function_name(units.files[unit.file].path, unit.qualified)
+                    for unit in map(units.by_id.__getitem__, evidence.candidates)
+                ],
                 "vectors": [evidence.vectors[candidate] for candidate in evidence.candidates],
             }
             out.write(json.dumps(found) + "\n")
@@ -102,16 +94,15 @@ def read_instances(path: Path, np: Any) -> list[Instance]:
 
 
 def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> tuple[Any, Any, Any]:
-    """Means and scales of the features, and their weights; features that aren't USED have the weight 0."""
+    """Means and scales of the features, and their weights."""
     usable = [one for one in data if one.is_gold.any()]
     stacked = np.vstack([one.vectors for one in usable])
     means, scales = stacked.mean(axis=0), stacked.std(axis=0) + 1e-6
-    used = [FEATURES.index(name) for name in USED]
     parts = [
-        (((one.vectors - means) / scales)[:, used], one.is_gold / one.is_gold.sum(), len(one.gold) ** -0.5)
+        ((one.vectors - means) / scales, one.is_gold / one.is_gold.sum(), len(one.gold) ** -0.5)
         for one in usable
     ]
-    weights = np.zeros(len(used))
+    weights = np.zeros(len(FEATURES))
     loss, gradient, curvature = _loss(parts, weights, penalty, np)
     for _ in range(_ROUNDS):
         step = np.linalg.solve(curvature, gradient)
@@ -123,9 +114,7 @@ def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> tuple[A
         loss, gradient, curvature = _loss(parts, weights, penalty, np)
         if before - loss < _CLOSE:
             break
-    every = np.zeros(len(FEATURES))
-    every[used] = weights
-    return means, scales, every
+    return means, scales, weights
 
 
 def _loss(
@@ -194,6 +183,7 @@ def main() -> None:
     parser.add_argument("--trees", type=Path)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--models", type=Path)
     options = parser.parse_args()
     if options.command == "features":
         write_features(instances(options.instances), options.trees, options.features)
@@ -201,20 +191,27 @@ def main() -> None:
     np: Any = import_module("numpy")
     data = read_instances(options.features, np)
     leave_one_repository_out(data, np)
+    digest = hashlib.sha256(options.features.read_bytes()).hexdigest()
     if options.out:
-        means, scales, weights = fit(data, np)
-        model = {
-            "fitted_on": {
-                "instances": len(data),
-                "features_sha256": hashlib.sha256(options.features.read_bytes()).hexdigest(),
-            },
-            "features": FEATURES,
-            "means": means.tolist(),
-            "scales": scales.tolist(),
-            "weights": weights.tolist(),
-            "trees": [],
-        }
-        options.out.write_text(json.dumps(model, indent=1) + "\n")
+        write_model(data, digest, options.out, np)
+    if options.models:
+        options.models.mkdir(parents=True, exist_ok=True)
+        write_model(data, digest, options.models / "all.json", np)
+        for repo in sorted({one.repo for one in data}):
+            others = [one for one in data if one.repo != repo]
+            write_model(others, digest, options.models / file_name(repo), np)
+
+
+def write_model(data: Sequence[Instance], digest: str, target: Path, np: Any) -> None:
+    means, scales, weights = fit(data, np)
+    model = {
+        "fitted_on": {"instances": len(data), "features_sha256": digest},
+        "features": FEATURES,
+        "means": [round(value, 6) for value in means.tolist()],
+        "scales": [round(value, 6) for value in scales.tolist()],
+        "weights": [round(value, 6) for value in weights.tolist()],
+    }
+    target.write_text(json.dumps(model, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from treemend.agents.localize import rank_lines
-from treemend.store.records import Frame, TestOutcome
+from pathlib import Path
+
+from treemend.agents.localize import lines_by_text, rank_lines
+from treemend.store.records import Frame, Symptom, TestOutcome
 from treemend.verify.runner import Lines, TestResult
 
-FUNCTIONS = {("a.py", line): ("first" if line < 5 else "second") for line in range(1, 10)}
+SOURCES = [("a.py", line) for line in range(1, 10)]
 
 
 def result(outcome: TestOutcome, lines: Lines, *frames: tuple[str, int]) -> TestResult:
@@ -23,27 +25,42 @@ def passed(lines: Lines) -> TestResult:
 
 
 def test_lines_that_only_failing_tests_run_come_first() -> None:
-    ranked = rank_lines([failed({"a.py": (1, 6)})], [passed({"a.py": (1,)})], (), FUNCTIONS, "")
+    ranked = rank_lines([failed({"a.py": (1, 6)})], [passed({"a.py": (1,)})], (), SOURCES, {})
     assert list(ranked) == [("a.py", 6), ("a.py", 1)]
     assert ranked["a.py", 6] == 1.0
 
 
 def test_the_frame_where_it_surfaced_breaks_a_tie_of_the_spectrum() -> None:
     test = failed({"a.py": (1, 2, 3)}, ("test_a.py", 9), ("a.py", 2))
-    assert next(iter(rank_lines([test], [], (), FUNCTIONS, ""))) == ("a.py", 2)
+    assert next(iter(rank_lines([test], [], (), SOURCES, {}))) == ("a.py", 2)
 
 
-def test_a_function_that_the_issue_names_gains() -> None:
+def test_a_function_that_fits_the_words_gains() -> None:
     test = failed({"a.py": (2, 7)})
-    ranked = rank_lines([test], [], (), FUNCTIONS, "calling second() gives nonsense")
+    ranked = rank_lines([test], [], (), SOURCES, {("a.py", 7): 1.0, ("a.py", 2): 0.5})
     assert next(iter(ranked)) == ("a.py", 7)
 
 
 def test_lines_outside_the_sources_are_not_ranked() -> None:
     test = failed({"a.py": (2,), "test_a.py": (1, 2, 3)}, ("test_a.py", 3))
-    assert list(rank_lines([test], [], (), FUNCTIONS, "")) == [("a.py", 2)]
+    assert list(rank_lines([test], [], (), SOURCES, {})) == [("a.py", 2)]
 
 
 def test_without_a_spectrum_the_given_trace_is_followed() -> None:
     trace = (Frame(path="a.py", line=3), Frame(path="a.py", line=8))
-    assert list(rank_lines([], [], trace, FUNCTIONS, "")) == [("a.py", 8), ("a.py", 3)]
+    assert list(rank_lines([], [], trace, SOURCES, {})) == [("a.py", 8), ("a.py", 3)]
+
+
+def test_lines_of_the_function_that_the_symptom_is_about_score_most(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "shop.py").write_text(
+        "def total(prices):\n    return sum(prices)\n\n\ndef discount(price):\n    return price * 2\n"
+    )
+    scores = lines_by_text(tree, tmp_path / "index.db", Symptom(issue="The discount doubles a price"))
+    assert scores["shop.py", 6] == 1.0
+    assert scores["shop.py", 6] > scores.get(("shop.py", 2), 0.0)
+
+
+def test_a_symptom_without_words_scores_nothing(tmp_path: Path) -> None:
+    assert lines_by_text(tmp_path, tmp_path / "index.db", Symptom()) == {}

@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
-from treemend.store.records import Frame
+from treemend.agents.code_search import open_index
+from treemend.store.records import Frame, Symptom
 from treemend.tools.fusion import fuse_by_rank
+from treemend.tools.localization.locate import rank_functions
 from treemend.verify.runner import Lines, TestResult
 from treemend.verify.spectra import Line, ochiai
-
-WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 
 def rank_lines(
     failing: Sequence[TestResult],
     passing: Sequence[TestResult],
     frames: Sequence[Frame],
-    functions: Mapping[Line, str],
-    issue: str,
+    sources: Collection[Line],
+    text: Mapping[Line, float],
 ) -> dict[Line, float]:
     """Suspiciousness of lines, most suspicious first, in (0, 1]; the first has 1.
 
-    Ochiai over the spectra, depth in the failing frames, and function names that the issue says, fused by
-    rank: only lines that a failing test executed are ranked, unless none is known.
-    `functions` maps each line of the repository's sources to the name of the function it is in.
+    Ochiai over the spectra, depth in the failing frames, and how well a line's function fits the symptom's
+    words (`text`), fused by rank: only lines that a failing test executed are ranked, unless none is known.
+    `sources` are the lines of the repository's sources.
     """
     spectrum = ochiai(
-        [_source_lines(test.lines, functions) for test in failing],
-        [_source_lines(test.lines, functions) for test in passing],
+        [_source_lines(test.lines, sources) for test in failing],
+        [_source_lines(test.lines, sources) for test in passing],
     )
     deepest = _frame_scores([test.frames for test in failing] + ([frames] if frames else []))
-    candidates = spectrum or {line: 1.0 for line in deepest if line in functions}
+    candidates = spectrum or {line: 1.0 for line in deepest if line in sources}
     rankings = [
         spectrum,
         {line: score for line, score in deepest.items() if line in candidates},
-        _named_in(issue, {line: functions[line] for line in candidates if line in functions}),
+        {line: text[line] for line in candidates if line in text},
     ]
     fused = fuse_by_rank([ranking for ranking in rankings if ranking])
     top = next(iter(fused.values()), 1.0)
     return {line: score / top for line, score in fused.items()}
 
 
-def _source_lines(lines: Lines, functions: Mapping[Line, str]) -> Lines:
+def lines_by_text(tree: Path, cache: Path, symptom: Symptom) -> dict[Line, float]:
+    """The lines of the functions that a symptom may be about, each with its function's score in (0, 1].
+
+    Empty where the symptom says nothing. The index lies in the file `cache`.
+    """
+    if not (symptom.issue.strip() or symptom.trace.strip() or symptom.failing_tests or symptom.frames):
+        return {}
+    scores: dict[Line, float] = {}
+    with open_index(tree, cache) as index:
+        for hit in rank_functions(index, symptom):
+            for first, last in hit.spans:
+                for number in range(first, last + 1):
+                    scores.setdefault((hit.path, number), hit.score)
+    return scores
+
+
+def _source_lines(lines: Lines, sources: Collection[Line]) -> Lines:
     return {
-        path: tuple(number for number in numbers if (path, number) in functions)
+        path: tuple(number for number in numbers if (path, number) in sources)
         for path, numbers in lines.items()
     }
 
@@ -57,8 +73,3 @@ def _frame_scores(traces: Sequence[Sequence[Frame]]) -> dict[Line, float]:
             line = (frame.path, frame.line)
             scores[line] = max(scores.get(line, 0.0), 1.0 / depth)
     return scores
-
-
-def _named_in(issue: str, functions: Mapping[Line, str]) -> dict[Line, float]:
-    words = set(WORD.findall(issue))
-    return {line: 1.0 for line, name in functions.items() if name and name.rsplit(".", 1)[-1] in words}

@@ -10,7 +10,7 @@ from pathlib import Path
 from treemend.agents.evaluation import load_sources
 from treemend.agents.evidence import OddType
 from treemend.agents.feedback import Feedback, feedback_of
-from treemend.agents.localize import rank_lines
+from treemend.agents.localize import lines_by_text, rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
 from treemend.store.errors import UsageError
@@ -72,13 +72,14 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         for line, name in module.functions_by_line().items()
     }
     passed = [test for test in observation.baseline.regression if test in traced]
-    text = " ".join([symptom.issue, *targets])
+    said = symptom.model_copy(update={"failing_tests": targets})
+    by_text = lines_by_text(context.tree, context.folder / "index.db", said)
 
     def suspicion(still_failing: Collection[str]) -> Mapping[Line, float]:
         failing = [traced[test] for test in targets if test in traced and test in still_failing]
         mended = [test for test in targets if test in traced and test not in still_failing]
         passing = [traced[test] for test in [*passed, *mended]]
-        return rank_lines(failing, passing, symptom.frames, functions, text)
+        return rank_lines(failing, passing, symptom.frames, functions, by_text)
 
     odd = odd_arguments(failing, [traced[test] for test in passed])
     told = {**traced, **_told(observation)}

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from treemend.store.errors import UsageError
+from treemend.tools.index import listing
 from treemend.tools.index.listing import list_sources
 
 NOWHERE = Path("/nowhere")
+IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@example.org")
 
 
 def write(root: Path, *names: str) -> None:
@@ -110,3 +113,32 @@ def test_without_git_the_tree_is_walked(tmp_path: Path, monkeypatch: pytest.Monk
     found, notes = list_sources(tmp_path.resolve(), NOWHERE)
     assert [one.path for one in found] == ["a.py", "d/e.go"]
     assert notes == ["git is not installed: .gitignore files went unheard."]
+
+
+def test_a_sparse_checkout_has_what_lies_there(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    write(tmp_path, "kept/a.py", "left/b.py")
+    git(tmp_path, "add", ".")
+    git(tmp_path, *IDENTITY, "commit", "-qm", "all")
+    git(tmp_path, "sparse-checkout", "set", "kept")
+    assert listed(tmp_path) == ["kept/a.py"]
+
+
+def test_a_shallow_clone_is_listed_like_any_other(tmp_path: Path) -> None:
+    origin = tmp_path / "origin"
+    write(origin, "a.py")
+    git(origin, "init", "-q")
+    for message in ("one", "two"):
+        git(origin, "add", ".")
+        git(origin, *IDENTITY, "commit", "-qm", message, "--allow-empty")
+    git(tmp_path, "clone", "-q", "--depth", "1", origin.as_uri(), "clone")
+    assert listed(tmp_path / "clone") == ["a.py"]
+
+
+def test_a_tree_of_more_files_than_can_be_a_project_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FILES_MAX", 3)
+    write(tmp_path, *(f"{number}.py" for number in range(4)))
+    with pytest.raises(UsageError, match="more than 3 source files"):
+        listed(tmp_path)

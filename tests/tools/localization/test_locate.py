@@ -157,6 +157,14 @@ def test_definitions_of_one_name_in_a_file_are_one_entry(indexed: Opener) -> Non
     assert entries == {"Box.size": ((2, 4), (6, 8)), "open_box": ((12, 12), (14, 14))}
 
 
+def test_a_function_held_by_a_name_is_a_line(indexed: Opener) -> None:
+    index = indexed(
+        {"a.py": "x = 1\nround_gently = lambda price: price + 0.005\n", "b.py": "def other(): pass\n"}
+    )
+    (hit,) = locate(index, "round_gently is off").lines
+    assert (hit.path, hit.line) == ("a.py", 2)
+
+
 def test_nested_functions_belong_to_the_outermost(indexed: Opener) -> None:
     text = "def outer():\n    def inner_secret():\n        return 'strange sound'\n    return inner_secret\n"
     assert first(indexed({"a.py": text}), "strange sound in inner_secret") == "outer"
@@ -271,6 +279,27 @@ def test_the_answer_does_not_depend_on_hashing(shop: RepositoryIndex, tmp_path: 
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(answers) == 1
+
+
+def test_the_answer_does_not_depend_on_the_order_of_indexing(tmp_path: Path) -> None:
+    """Copies tie in everything but their paths."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    code = "def round_price(price):\n    return price\n\n\ndef other(): pass\n"
+    names = [f"{letter}.py" for letter in "abcdef"]
+    answers = []
+    for at, order in enumerate((names, names[::-1])):
+        for name in names:
+            (tree / name).unlink(missing_ok=True)
+        with RepositoryIndex(tree, tmp_path / f"{at}.sqlite3", workers=1) as index:
+            for number, name in enumerate(order):
+                (tree / name).write_text(f"# {name}\n{code}" if number % 2 else code)
+                index.refresh()
+            for name in names:
+                (tree / name).write_text(code)
+            index.refresh()
+            answers.append([(hit.path, hit.name) for hit in locate(index, "round_price is off").functions])
+    assert answers[0] == answers[1]
 
 
 def test_the_limit_cuts_and_says_so(shop: RepositoryIndex) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from treemend.tools.index.lookup import find_exact
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.references import get_callees, get_callers, get_covering_tests, get_references
+from treemend.tools.repotools.resolution import Resolver
 from treemend.tools.repotools.results import Calls
 
 
@@ -93,3 +97,28 @@ def test_unknown_names_get_suggestions(index: RepositoryIndex) -> None:
 def test_a_broken_file_is_read_as_far_as_it_goes(index: RepositoryIndex) -> None:
     found = get_references(index, "rate", limit=100)
     assert "shop/tax.py" not in {one.place.path for one in found.references}
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        'export { default as Shop } from "./store";\n',
+        'export { default } from "./store";\n',
+    ],
+    ids=["as a name", "as the default"],
+)
+def test_typescript_a_default_export_is_followed_under_any_name(tmp_path: Path, between: str) -> None:
+    files = {
+        "src/store.ts": "export default class Store {\n  open() { return 1; }\n}\n",
+        "src/index.ts": between,
+        "src/app.ts": f'import {"{ Shop }" if "Shop" in between else "Shop"} from "./index";\n'
+        "export function run(shop: Shop) { return new Shop(); }\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    with RepositoryIndex(tmp_path, tmp_path / "index.sqlite3", workers=1) as index:
+        index.refresh()
+        resolver = Resolver(index.connection)
+        app = find_exact(index.connection, "run")[0]
+        assert [one.full_name for one in resolver.resolve("Shop", app)] == ["store.Store"]

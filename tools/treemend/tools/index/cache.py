@@ -104,9 +104,9 @@ def restamp(connection: sqlite3.Connection, path: str, stamp: str) -> None:
     connection.execute("UPDATE file SET stamp = ? WHERE path = ?", (stamp, path))
 
 
-def known_digests(connection: sqlite3.Connection) -> dict[bytes, str]:
-    """The digest of every indexed file, with its path."""
-    return dict(connection.execute("SELECT digest, path FROM file WHERE status = ?", [INDEXED]))
+def known_digests(connection: sqlite3.Connection) -> dict[str, bytes]:
+    """The digest of every indexed file by its path."""
+    return dict(connection.execute("SELECT path, digest FROM file WHERE status = ?", [INDEXED]))
 
 
 def facts_of_twin(connection: sqlite3.Connection, digest: bytes) -> EncodedFacts | None:

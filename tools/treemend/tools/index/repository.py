@@ -117,6 +117,7 @@ class _Update:
         self._pool = index.pool
         self._begun_ns = begun_ns
         self._digests = cache.known_digests(index.connection)
+        self._contents = frozenset(self._digests.values())
         self._twins: list[cache.Source] = []
         self._skipped: list[tuple[Listed, Skip]] = []
         self._sources: dict[str, cache.Source] = {}
@@ -147,7 +148,7 @@ class _Update:
             except Skipped as skipped:
                 self._skipped.append((listed, skipped.reason))
                 continue
-            if source.digest in self._digests:
+            if source.digest in self._contents:
                 self._twins.append(source)
             else:
                 yield self._work(source)
@@ -158,6 +159,10 @@ class _Update:
         return Work(listed.path, ("facts", listed.language.name), source.data)
 
     def _wrote_twin(self, source: cache.Source) -> bool:
+        if self._digests.get(source.listed.path) == source.digest:
+            # It was read again and holds what it held.
+            cache.restamp(self._connection, source.listed.path, self._stamp(source.listed))
+            return True
         encoded = cache.facts_of_twin(self._connection, source.digest)
         if encoded is None:
             return False
@@ -181,10 +186,6 @@ class _Update:
             self._skipped.append((source.listed, answer.failure))
 
     def _write(self, source: cache.Source, encoded: EncodedFacts) -> None:
-        if self._digests.get(source.digest) == source.listed.path:
-            # It was read again and holds what it held.
-            cache.restamp(self._connection, source.listed.path, self._stamp(source.listed))
-            return
         cache.remove_files(self._connection, [source.listed.path])
         cache.add_facts(self._connection, source, encoded, self._stamp(source.listed))
 

@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nlargest
 
 from treemend.tools.fusion import fuse_by_rank
@@ -24,7 +25,6 @@ from treemend.tools.localization.units import Unit, Units, load_units
 LIST_LENGTH = 150
 CANDIDATES_MAX = 1_000
 _TOP_FILES = 12
-_FUNCTIONS_OF_A_FILE_MAX = 150
 _GRAPH_FILES = 60
 _SEEDS = 50
 _TITLE_WEIGHT = 2.0
@@ -76,8 +76,7 @@ def gather_evidence(connection: sqlite3.Connection, cues: Cues) -> Evidence:
         "prose": bag_of(cues.prose),
         "code": bag_of(cues.code),
     }
-    file_of = {row: unit.file for row, unit in units.by_id.items()}
-    lexical = score_documents(connection, bags, file_of)
+    lexical = score_documents(connection, bags, units)
     mentions = find_mentions(cues, units)
     return _Gathering(connection, units, lexical, mentions, cues).evidence()
 
@@ -114,7 +113,7 @@ class _Gathering:
         self._sum = self._fixed_sum()
 
     def evidence(self) -> Evidence:
-        graph_files = [row for row, _ in nlargest(_GRAPH_FILES, self._file_scores().items(), key=_by_score)]
+        graph_files = [row for row, _ in nlargest(_GRAPH_FILES, self._file_scores.items(), key=_by_score)]
         self._edges = call_edges(self._connection, self._units, graph_files)
         self._callers = reversed_edges(self._edges)
         seeds = dict(nlargest(_SEEDS, self._sum.items(), key=_by_score))
@@ -216,6 +215,7 @@ class _Gathering:
                 found[row] = max(found.get(row, 0.0), strength)
         return found
 
+    @cached_property
     def _file_scores(self) -> dict[int, float]:
         mentions = self._mentions
         lists: list[Rows] = [
@@ -234,7 +234,7 @@ class _Gathering:
 
     def _lists(self) -> list[Rows]:
         mentions = self._mentions
-        file_scores = self._file_scores()
+        file_scores = self._file_scores
         top_files = [row for row, _ in nlargest(_TOP_FILES, file_scores.items(), key=_by_score)]
         in_top_files = {
             unit.id: self._sum.get(unit.id, 0.0) + 1e-9
@@ -301,7 +301,9 @@ class _Context:
         self._title_tops = {name: _best(rows) for name, rows in g._title_fields.items()}
         self._file_ranks = {name: _ranks(rows) for name, rows in g._files.items()}
         self._best_ranks = _ranks(g._file_best)
-        self._fused = g._file_scores()
+        self._whole_file_tops = {name: _best(rows) for name, rows in g._files.items()}
+        self._fused = g._file_scores
+        self._fused_top = _best(self._fused)
         self._fused_ranks = _ranks(self._fused)
         self._graph_tops = {name: _best(rows) for name, rows in g._graph.items()}
         self._class_tops = _best(g._class_best), _best(g._class_sum)
@@ -340,7 +342,7 @@ class _Context:
         g = self._g
         file, owner = unit.file, unit.owner
         for name in ("all", "title"):
-            yield g._files[name].get(file, 0.0) / _best(g._files[name])
+            yield g._files[name].get(file, 0.0) / self._whole_file_tops[name]
             yield _log_rank(self._file_ranks[name].get(file))
         yield g._file_best.get(file, 0.0) / self._file_tops[0]
         yield g._file_sum.get(file, 0.0) / self._file_tops[1]
@@ -348,7 +350,7 @@ class _Context:
         yield g._file_title_best.get(file, 0.0) / self._title_file_tops[0]
         yield g._file_title_sum.get(file, 0.0) / self._title_file_tops[1]
         yield _log_rank(self._fused_ranks.get(file))
-        yield self._fused.get(file, 0.0) / _best(self._fused)
+        yield self._fused.get(file, 0.0) / self._fused_top
         yield g._class_best.get(owner, 0.0) / self._class_tops[0] if owner else 0.0
         yield g._class_sum.get(owner, 0.0) / self._class_tops[1] if owner else 0.0
         for name in ("all", "title"):

@@ -28,7 +28,7 @@ def call_edges(connection: sqlite3.Connection, units: Units, files: Iterable[int
         functions = units.functions_in.get(file)
         if not functions:
             continue
-        occurrences = occurrences_in(connection, file)
+        occurrences = occurrences_in(connection, units.files[file].row)
         for unit in functions:
             called: dict[int, float] = {}
             seen: set[tuple[str, bool]] = set()

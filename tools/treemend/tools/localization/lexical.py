@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from treemend.tools.index.words import counted_words
+from treemend.tools.localization.units import Unit, Units
 
 FIELDS = ("name", "scope", "signature", "doc", "body", "path")
 _WEIGHTS = (3.0, 1.5, 1.0, 1.0, 1.0, 1.0)
@@ -52,7 +53,7 @@ _FILLER = frozenset(_FILLER_WORDS.split())
 
 @dataclass
 class Lexical:
-    """Scores of documents by row. `bags` has one map a bag, `fields` one a field for the first bag.
+    """Scores by the ids of units. `bags` has one map a bag, `fields` one a field for the first bag.
 
     `title_fields` is the same for the title, `files` BM25 of whole files, `sizes` the words of a document.
     `worth` is weight x idf of each stem of the first bag, `spellings` one word of the symptom for each.
@@ -82,7 +83,7 @@ def weighted_bag(title: str, rest: str, title_weight: float) -> dict[str, float]
 
 
 def score_documents(
-    connection: sqlite3.Connection, bags: Mapping[str, Mapping[str, float]], file_of: Mapping[int, int]
+    connection: sqlite3.Connection, bags: Mapping[str, Mapping[str, float]], units: Units
 ) -> Lexical:
     """BM25F of all documents that have a word of a bag. The first bag leads; "title" must be among them."""
     lead = next(iter(bags))
@@ -93,18 +94,18 @@ def score_documents(
     }
     count = max(1, int(connection.execute("SELECT count(*) FROM unit_docsize").fetchone()[0]))
     chosen = _chosen(connection, sorted(set(stems.values())), weights[lead], weights, count)
-    sizes, averages = _sizes(connection)
-    found = _accumulated(connection, chosen, weights, sizes, averages, file_of)
+    file_of = {unit.id: unit.file for unit in units.by_id.values()}
+    found = _accumulated(connection, chosen, weights, _Lengths(connection, units.id_of), file_of)
     found.worth = {stem: idf * weights[lead][stem] for stem, idf in chosen.items() if stem in weights[lead]}
     for word, stem in stems.items():
         found.spellings.setdefault(stem, word)
     return found
 
 
-def matched_words(connection: sqlite3.Connection, row: int, lexical: Lexical) -> list[str]:
+def matched_words(connection: sqlite3.Connection, unit: Unit, lexical: Lexical) -> list[str]:
     """The words of the first bag that a document has, those that weigh most first."""
     text = connection.execute(
-        "SELECT name, scope, signature, doc, body, path FROM unit WHERE rowid = ?", [row]
+        "SELECT name, scope, signature, doc, body, path FROM unit WHERE rowid = ?", [unit.row]
     ).fetchone()
     if text is None:
         return []
@@ -168,16 +169,78 @@ def _chosen(
     return chosen
 
 
-def _sizes(connection: sqlite3.Connection) -> tuple[dict[int, bytes | tuple[int, ...]], list[float]]:
-    sizes: dict[int, bytes | tuple[int, ...]] = {}
-    totals = [0] * len(FIELDS)
-    width = len(FIELDS)
-    for row, packed in connection.execute("SELECT id, sz FROM unit_docsize"):
-        size = packed if len(packed) == width else _varints(packed)
-        sizes[row] = size
-        for at, one in enumerate(size):
-            totals[at] += one
-    return sizes, [max(total / max(len(sizes), 1), 0.1) for total in totals]
+def _accumulated(
+    connection: sqlite3.Connection,
+    chosen: Mapping[str, float],
+    weights: Mapping[str, Mapping[str, float]],
+    lengths: _Lengths,
+    file_of: Mapping[int, int],
+) -> Lexical:
+    lead = next(iter(weights))
+    found = Lexical(
+        {name: defaultdict(float) for name in weights},
+        {name: defaultdict(float) for name in FIELDS},
+        {name: defaultdict(float) for name in FIELDS},
+        {name: defaultdict(float) for name in (lead, "title")},
+        {document: sum(size) for document, size in lengths.sizes.items()},
+    )
+    file_sizes: dict[int, int] = defaultdict(int)
+    for document, size in found.sizes.items():
+        file_sizes[file_of[document]] += size
+    average = sum(file_sizes.values()) / max(len(file_sizes), 1) or 1.0
+    norms = {file: _K1 * (0.25 + 0.75 * size / average) for file, size in file_sizes.items()}
+    for stem, idf in chosen.items():
+        postings = lengths.postings(connection, stem)
+        saturated = lengths.saturated(postings)
+        for name, bag in weights.items():
+            if weight := bag.get(stem, 0.0) * idf:
+                scores = found.bags[name]
+                for document, value in saturated.items():
+                    scores[document] += weight * value
+        lead_weight = weights[lead].get(stem, 0.0) * idf
+        title_weight = weights["title"].get(stem, 0.0) * idf
+        for scores_of, weight in ((found.fields, lead_weight), (found.title_fields, title_weight)):
+            if weight:
+                for document, _, column, _ in postings:
+                    scores_of[column][document] += weight
+        _add_files(found, postings, {lead: lead_weight, "title": title_weight}, file_of, norms)
+    return found
+
+
+_Sizes = bytes | tuple[int, ...]
+_Posting = tuple[int, _Sizes, str, int]
+"""A document with its sizes, the field, and how often it has the word there."""
+
+
+class _Lengths:
+    """The lengths of documents by fields, and what they make of a count."""
+
+    def __init__(self, connection: sqlite3.Connection, id_of: Mapping[int, int]) -> None:
+        self._known: dict[int, tuple[int, _Sizes]] = {}
+        width = len(FIELDS)
+        for row, packed in connection.execute("SELECT id, sz FROM unit_docsize"):
+            if row in id_of:
+                self._known[row] = id_of[row], packed if len(packed) == width else _varints(packed)
+        self.sizes = dict(self._known.values())
+        count = max(len(self.sizes), 1)
+        averages = [max(sum(size[at] for size in self.sizes.values()) / count, 0.1) for at in range(width)]
+        self._fields = {
+            name: (at, _WEIGHTS[at], 1.0 - _B[at], _B[at] / averages[at]) for at, name in enumerate(FIELDS)
+        }
+
+    def postings(self, connection: sqlite3.Connection, stem: str) -> list[_Posting]:
+        known = self._known
+        counts = Counter(connection.execute("SELECT doc, col FROM temp.unit_posting WHERE term = ?", [stem]))
+        return [(*known[row], column, count) for (row, column), count in counts.items() if row in known]
+
+    def saturated(self, postings: Iterable[_Posting]) -> dict[int, float]:
+        """tf (k1 + 1) / (k1 + tf) of each document."""
+        tf: dict[int, float] = {}
+        fields = self._fields
+        for document, size, column, count in postings:
+            at, weight, base, slope = fields[column]
+            tf[document] = tf.get(document, 0.0) + weight * count / (base + slope * size[at])
+        return {document: value * (1.0 + _K1) / (_K1 + value) for document, value in tf.items()}
 
 
 def _varints(packed: bytes) -> tuple[int, ...]:
@@ -191,90 +254,18 @@ def _varints(packed: bytes) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _accumulated(
-    connection: sqlite3.Connection,
-    chosen: Mapping[str, float],
-    weights: Mapping[str, Mapping[str, float]],
-    sizes: Mapping[int, bytes | tuple[int, ...]],
-    averages: list[float],
-    file_of: Mapping[int, int],
-) -> Lexical:
-    lead = next(iter(weights))
-    found = Lexical(
-        {name: defaultdict(float) for name in weights},
-        {name: defaultdict(float) for name in FIELDS},
-        {name: defaultdict(float) for name in FIELDS},
-        {name: defaultdict(float) for name in (lead, "title")},
-        {row: sum(size) for row, size in sizes.items()},
-    )
-    number = {name: at for at, name in enumerate(FIELDS)}
-    file_sizes: dict[int, int] = defaultdict(int)
-    for row, size in found.sizes.items():
-        file_sizes[file_of.get(row, 0)] += size
-    file_average = sum(file_sizes.values()) / max(len(file_sizes), 1) or 1.0
-    for stem, idf in chosen.items():
-        by_row: dict[int, list[int]] = {}
-        for row, column in connection.execute(
-            "SELECT doc, col FROM temp.unit_posting WHERE term = ?", [stem]
-        ):
-            counts = by_row.get(row)
-            if counts is None:
-                counts = by_row[row] = [0] * len(FIELDS)
-            counts[number[column]] += 1
-        _add(found, stem, idf, by_row, weights, sizes, averages)
-        _add_files(found, stem, idf, by_row, weights, file_of, file_sizes, file_average)
-    return found
-
-
-def _add(
-    found: Lexical,
-    stem: str,
-    idf: float,
-    by_row: Mapping[int, list[int]],
-    weights: Mapping[str, Mapping[str, float]],
-    sizes: Mapping[int, bytes | tuple[int, ...]],
-    averages: list[float],
-) -> None:
-    lead = next(iter(weights))
-    bags = [(found.bags[name], bag[stem] * idf) for name, bag in weights.items() if stem in bag]
-    lead_weight = weights[lead].get(stem, 0.0) * idf
-    title_weight = weights["title"].get(stem, 0.0) * idf
-    fields = [found.fields[name] for name in FIELDS]
-    title_fields = [found.title_fields[name] for name in FIELDS]
-    for row, counts in by_row.items():
-        size = sizes.get(row)
-        if size is None:
-            continue
-        tf = 0.0
-        for at, occurrences in enumerate(counts):
-            if occurrences:
-                b = _B[at]
-                tf += _WEIGHTS[at] * occurrences / (1.0 - b + b * size[at] / averages[at])
-                if lead_weight:
-                    fields[at][row] += lead_weight
-                if title_weight:
-                    title_fields[at][row] += title_weight
-        saturated = tf * (1.0 + _K1) / (_K1 + tf)
-        for scores, weight in bags:
-            scores[row] += weight * saturated
-
-
 def _add_files(
     found: Lexical,
-    stem: str,
-    idf: float,
-    by_row: Mapping[int, list[int]],
-    weights: Mapping[str, Mapping[str, float]],
+    postings: Iterable[_Posting],
+    weights: Mapping[str, float],
     file_of: Mapping[int, int],
-    file_sizes: Mapping[int, int],
-    average: float,
+    norms: Mapping[int, float],
 ) -> None:
-    counts: Counter[int] = Counter()
-    for row, each in by_row.items():
-        counts[file_of.get(row, 0)] += sum(each[:-1]) + (each[-1] > 0)
-    for name, scores in found.files.items():
-        weight = weights[name].get(stem, 0.0) * idf
+    counts: dict[int, int] = defaultdict(int)
+    for document, _, column, count in postings:
+        counts[file_of[document]] += 1 if column == "path" else count
+    for name, weight in weights.items():
         if weight:
+            scores = found.files[name]
             for file, count in counts.items():
-                norm = _K1 * (0.25 + 0.75 * file_sizes[file] / average)
-                scores[file] += weight * count * (1.0 + _K1) / (count + norm)
+                scores[file] += weight * count * (1.0 + _K1) / (count + norms[file])

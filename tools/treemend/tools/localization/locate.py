@@ -80,11 +80,24 @@ class Located:
         return {(hit.path, hit.name): hit.score for hit in self.functions}
 
 
+_Ranked = list[tuple[FunctionHit, list[int]]]
 Rerank = Callable[[str, Sequence[FunctionHit]], Sequence[int]]
 """From the symptom's text and the first hundred functions to their places (from 0) in a better order.
 
 Places that there are not, or that come again, are ignored; functions left out keep their order behind.
 """
+
+
+def rank_functions(
+    index: RepositoryIndex, symptom: str | Symptom, model: Model | None = None
+) -> list[FunctionHit]:
+    """All candidates as `locate` ranks them, without reasons.
+
+    Raises:
+        UsageError: the symptom says nothing.
+    """
+    cues = cues_of(_as_symptom(symptom), index.connection)
+    return [hit for hit, _ in _ranked(gather_evidence(index.connection, cues), model)]
 
 
 def locate(
@@ -105,13 +118,10 @@ def locate(
     Raises:
         UsageError: the symptom says nothing.
     """
-    if isinstance(symptom, str):
-        symptom = Symptom(issue=symptom)
+    symptom = _as_symptom(symptom)
     cues = cues_of(symptom, index.connection)
     evidence = gather_evidence(index.connection, cues)
-    is_small = len(evidence.units.functions) < _FITTED_FROM
-    scores = score_candidates(evidence, model or (FIXED if is_small else fitted_model()))
-    ranked = _merged(evidence, scores)
+    ranked = _ranked(evidence, model)
     if rerank is not None:
         ranked = _reranked(ranked, rerank, symptom)
     shown = [_explained(hit, rows, evidence, cues, index.connection) for hit, rows in ranked[:limit]]
@@ -121,6 +131,15 @@ def locate(
         tuple(_lines(evidence, cues)),
         is_cut=len(ranked) > limit,
     )
+
+
+def _as_symptom(symptom: str | Symptom) -> Symptom:
+    return Symptom(issue=symptom) if isinstance(symptom, str) else symptom
+
+
+def _ranked(evidence: Evidence, model: Model | None) -> _Ranked:
+    is_small = len(evidence.units.functions) < _FITTED_FROM
+    return _merged(evidence, score_candidates(evidence, model or (FIXED if is_small else fitted_model())))
 
 
 def cues_of(symptom: Symptom, connection: sqlite3.Connection) -> Cues:
@@ -141,9 +160,6 @@ def cues_of(symptom: Symptom, connection: sqlite3.Connection) -> Cues:
             identifiers[name] = identifiers.get(name, Said(0)) | Said.CALLED | Said.CODE
         cues = replace(cues, identifiers=identifiers, code=f"{cues.code}\n{' '.join(called)}")
     return cues
-
-
-_Ranked = list[tuple[FunctionHit, list[int]]]
 
 
 def _merged(evidence: Evidence, scores: Mapping[int, float]) -> _Ranked:
@@ -182,7 +198,7 @@ def _reranked(ranked: _Ranked, rerank: Rerank, symptom: Symptom) -> _Ranked:
 def _explained(
     hit: FunctionHit, rows: Sequence[int], evidence: Evidence, cues: Cues, connection: sqlite3.Connection
 ) -> FunctionHit:
-    words = matched_words(connection, rows[0], evidence.lexical)
+    words = matched_words(connection, evidence.units.by_id[rows[0]], evidence.lexical)
     return replace(hit, reasons=tuple(reasons_for(evidence, rows, words)))
 
 

@@ -17,27 +17,16 @@ FITTED = "fitted.json"
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """score(x) = sum of weights x (x - mean) / scale, plus the leaf of x in each tree.
-
-    A tree is a list of nodes (feature, threshold, left, right), x <= threshold goes left, and a list of
-    leaves; a child below zero is the leaf -1 - child.
-    """
+    """score(x) = sum of weights x (x - mean) / scale."""
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
     weights: tuple[float, ...]
-    trees: tuple[tuple[tuple[tuple[int, float, int, int], ...], tuple[float, ...]], ...]
 
     def score(self, vector: Sequence[float]) -> float:
         total = 0.0
         for value, mean, scale, weight in zip(vector, self.means, self.scales, self.weights, strict=True):
             total += weight * (value - mean) / scale
-        for nodes, leaves in self.trees:
-            at = 0
-            while at >= 0:
-                feature, threshold, left, right = nodes[at]
-                at = left if vector[feature] <= threshold else right
-            total += leaves[-1 - at]
         return total
 
 
@@ -59,22 +48,14 @@ def model_of(data: Any) -> Model | None:
     """
     if tuple(data["features"]) != FEATURES:
         return None
-    trees = tuple(
-        (
-            tuple((int(at), float(bound), int(left), int(right)) for at, bound, left, right in nodes),
-            tuple(map(float, leaves)),
-        )
-        for nodes, leaves in data["trees"]
-    )
     linear = [tuple(map(float, data[key])) for key in ("means", "scales", "weights")]
-    return Model(linear[0], linear[1], linear[2], trees)
+    return Model(linear[0], linear[1], linear[2])
 
 
 FIXED = Model(
     (0.0,) * len(FEATURES),
     (1.0,) * len(FEATURES),
     tuple(float(name == "sum") for name in FEATURES),
-    (),
 )
 """The fixed sum of scores: what ranks where there is no fitted model, and the baseline that one must beat."""
 

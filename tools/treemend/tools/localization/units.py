@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from treemend.tools.index.cache import INDEXED
 from treemend.tools.index.facts import CALLABLES, CLASSES, IMPL, MODULE
@@ -15,9 +16,10 @@ _SCOPES = CLASSES | {IMPL, "namespace"}
 
 
 class File(NamedTuple):
-    """An indexed file."""
+    """An indexed file. `id` counts files by their paths, `row` is the index's own."""
 
     id: int
+    row: int
     path: str
     language: str
     package: str
@@ -29,10 +31,12 @@ class File(NamedTuple):
 class Unit(NamedTuple):
     """A document of the index: a module, a type, or a function that is in no other function.
 
-    `owner` is the row of the enclosing type (0 if there is none), `top` that of the module.
+    `id` counts units by path and place, so that no order depends on when a file was indexed; `row` is the
+    index's own. `owner` is the id of the enclosing type (0 if there is none), `top` that of the module.
     """
 
     id: int
+    row: int
     file: int
     position: int
     parent: int
@@ -56,11 +60,16 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Units:
-    """All units by row, and the ways from one to others."""
+    """All units by id, and the ways from one to others."""
 
     files: dict[int, File]
     by_id: dict[int, Unit]
     bases: dict[int, tuple[str, ...]] = field(repr=False)
+
+    @cached_property
+    def id_of(self) -> dict[int, int]:
+        """The id of a unit by its row."""
+        return {unit.row: unit.id for unit in self.by_id.values()}
 
     @cached_property
     def functions(self) -> list[Unit]:
@@ -115,21 +124,41 @@ _DEFINITIONS = (
 
 
 def load_units(connection: sqlite3.Connection) -> Units:
-    """Read the units of an index, in the order of files and places."""
-    files = {
-        row[0]: File._make(row)
-        for row in connection.execute(
-            "SELECT id, path, language, package, is_generated, is_vendored, is_test FROM file "
-            "WHERE status = ? ORDER BY path",
-            [INDEXED],
-        )
-    }
+    """Read the units of an index, in the order of paths and places."""
+    rows = connection.execute(
+        "SELECT id, path, language, package, is_generated, is_vendored, is_test FROM file "
+        "WHERE status = ? ORDER BY path",
+        [INDEXED],
+    )
+    files = {row[0]: File(at, *row) for at, row in enumerate(rows, 1)}
+    by_file: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in connection.execute(_DEFINITIONS):
+        by_file[row[1]].append(row)
     by_id: dict[int, Unit] = {}
+    of_row: dict[int, int] = {}
+    top = 1
+    for file_row, file in files.items():
+        definitions = by_file.get(file_row, ())
+        for unit in _units_of(file.id, top, definitions):
+            by_id[unit.id] = unit
+        of_row.update((row[0], top + row[2]) for row in definitions if row[6] in _SCOPES)
+        top += definitions[-1][2] + 1 if definitions else 0
+    bases: dict[int, list[str]] = defaultdict(list)
+    for definition, name in connection.execute("SELECT definition, name FROM base ORDER BY definition, name"):
+        if definition in of_row:
+            bases[of_row[definition]].append(name)
+    return Units(
+        {file.id: file for file in files.values()}, by_id, {id_: tuple(bases[id_]) for id_ in sorted(bases)}
+    )
+
+
+def _units_of(file: int, top: int, definitions: Iterable[tuple[Any, ...]]) -> Iterator[Unit]:
+    """The units of a file; what is inside of a function is none."""
     hidden: set[int] = set()
     owners: dict[int, int] = {}
-    for row in connection.execute(_DEFINITIONS):
-        id_, position, kind = row[0], row[2], row[6]
-        top = id_ - position
+    for row in definitions:
+        position, kind = row[2], row[6]
+        id_ = top + position
         parent = top + row[3] if row[3] > 0 else 0
         if parent in hidden:
             hidden.add(id_)
@@ -142,11 +171,7 @@ def load_units(connection: sqlite3.Connection) -> Units:
         elif owner:
             owners[id_] = owner
         if kind != IMPL:
-            by_id[id_] = Unit._make((*row, owner, top))
-    bases: dict[int, list[str]] = defaultdict(list)
-    for definition, name in connection.execute("SELECT definition, name FROM base ORDER BY definition, name"):
-        bases[definition].append(name)
-    return Units(files, by_id, {row: tuple(names) for row, names in bases.items()})
+            yield Unit._make((id_, row[0], file, position, parent, *row[4:], owner, top))
 
 
 def owner_name(unit: Unit) -> str:

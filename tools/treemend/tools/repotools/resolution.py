@@ -85,8 +85,9 @@ class Resolver:
         return self._imported(wanted, file, language, path, module, hops)
 
     def _imported(
-        self, wanted: str, file: int, language: str, path: str, module: str, hops: int
+        self, wanted: str, file: int, language: str, path: str, module: str, hops: int, default: str = ""
     ) -> list[Located]:
+        """What the file's imports bring in under a name. `default` is what an importer calls the default."""
         first, _, rest = wanted.partition(".")
         for one in self.imports(file):
             if one.name != "*" and one.local == first:
@@ -100,29 +101,39 @@ class Resolver:
             else:
                 continue
             target = absolute_module(one.module, language, path, module)
-            if found := self._in_module(target, tail, language, first if not tail else "", hops):
+            called = "" if tail else default or first
+            if found := self._in_module(target, tail, language, called, hops):
                 return found
         return []
 
     def _in_module(self, target: str, tail: str, language: str, default: str, hops: int) -> list[Located]:
         """What a module has under this name, or re-exports."""
-        if not tail:
-            # A default export has the importer's name, or any.
-            tail = default
-        wanted = f"{target}.{tail}" if target else tail
+        # A default export has the importer's name, or any.
+        name = tail or default
+        wanted = f"{target}.{name}" if target else name
         found = [
             one
-            for one in find_exact(self.connection, tail)
+            for one in find_exact(self.connection, name)
             if same_family(one.language, language) and _is_called(one, wanted)
         ]
         found.sort(key=lambda one: one.full_name != wanted)
         if found or not hops:
             return found
-        for id_, path, name in self.module_files(target):
-            again = self._imported(tail, id_, language, path, name, hops - 1)
-            if again:
-                return again
-        return []
+        files = self.module_files(target)
+        for id_, path, module in files:
+            for again in (name,) if tail else (name, "default"):
+                if found := self._imported(again, id_, language, path, module, hops - 1, default):
+                    return found
+        return [] if tail else [one for id_, _, _ in files[:1] for one in self._only_exported(id_)]
+
+    def _only_exported(self, file: int) -> list[Located]:
+        """The one class or function of a file that has no other at its top."""
+        at_top = [
+            one
+            for one in self.definitions(file)
+            if one.definition.kind in (*CALLABLES, *CLASSES) and "." not in one.definition.qualified
+        ]
+        return at_top if len(at_top) == 1 else []
 
     def module_files(self, module: str) -> list[tuple[int, str, str]]:
         """The files of a module: id, path and full name."""
