@@ -50,7 +50,7 @@ from treemend.agents.model_policy.policy import ModelPolicy
 from treemend.agents.model_policy.thinker import connect
 from treemend.agents.planning import make_plan
 from treemend.agents.run_context import RunContext
-from treemend.agents.scripted_provider import ScriptedProvider
+from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.agents.state import GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
@@ -67,6 +67,9 @@ Row = dict[str, Any]
 Tell = Callable[[Row], None]
 COSTS_SHOWN = (5, 10, 20, 40, 60, 100)
 OBSERVATION_S = 600.0
+UNTOUCHED = ("suite", "overran", "bare", "traced")
+REPEAT = "repeat-"
+"""Names of the runs on the untouched tree."""
 
 
 @dataclass
@@ -93,6 +96,8 @@ class Observed(RunContext):
     async def once(
         self, name: str, request: TestRequest, doing: str, runner: TestRunner | None = None
     ) -> TestReport:
+        if name not in UNTOUCHED and not name.startswith(REPEAT):
+            return await super().once(name, request, doing, runner)
         if name not in self.reports:
             self.reports[name] = await super().once(name, request, doing, runner)
         return self.reports[name]
@@ -198,7 +203,7 @@ async def think(
     task: ThinkingTask, seed: int, strategy: Strategy, context: Observed, options: argparse.Namespace
 ) -> Row:
     """Search with a model until the first plausible candidate or the limit of calls."""
-    with model_of(task, seed, options) as models:
+    with models_of(ScriptedThinker(task, seed).rules(), options) as models:
         limits = Budget(time_s=None, candidates=options.calls, after=0)
         asked = make_task(
             context.task.repo,
@@ -239,15 +244,15 @@ async def think(
 
 
 @contextmanager
-def model_of(task: ThinkingTask, seed: int, options: argparse.Namespace) -> Iterator[Models]:
-    """The models that were named, else a scripted one while the block lasts."""
+def models_of(rules: Sequence[Rule], options: argparse.Namespace) -> Iterator[Models]:
+    """The models that were named, else one that answers by the rules while the block lasts."""
     if options.model:
         kept = {"record": options.record or "", "replay": options.replay or ""}
         models = parse_models(options.model, api_base=options.api_base, **kept)
         assert models is not None
         yield models
         return
-    with ScriptedProvider(ScriptedThinker(task, seed).rules()) as provider:
+    with ScriptedProvider(rules) as provider:
         models = parse_models(["openai/scripted"], api_base=provider.base_url)
         assert models is not None
         yield models

@@ -37,6 +37,7 @@ NO_OTHER_WORDS = 0.2
 OTHER_CHANGE = 0.15
 NO_EDIT = 0.1
 SLIPPED = 0.7
+WRONG_TEST = 0.3
 POINTING = "It looks as if this is about the cause: "
 NOT_POINTING = "This may matter: "
 SLIPS = (
@@ -61,13 +62,15 @@ class Change:
 
 @dataclass(frozen=True)
 class ThinkingTask:
-    """A module `<name>.py` with tests, and what may be thought of it; all of `right` is needed."""
+    """A module `<name>.py` with tests, of which the first `failing_count` fail, and what may be thought of
+    it; all of `right` is needed."""
 
     name: str
     code: str
     tests: str
     right: tuple[Change, ...]
     wrong: tuple[Change, ...]
+    failing_count: int = 1
 
     @property
     def path(self) -> str:
@@ -76,6 +79,23 @@ class ThinkingTask:
     @property
     def test_path(self) -> str:
         return f"test_{self.name}.py"
+
+    @cached_property
+    def failing(self) -> tuple[str, ...]:
+        """Ids of the tests that fail before."""
+        return tuple(f"{self.test_path}::{name}" for name in self.test_names[: self.failing_count])
+
+    @property
+    def test_names(self) -> list[str]:
+        return re.findall(r"^def (test_\w+)", self.tests, re.MULTILINE)
+
+    @property
+    def issue(self) -> str:
+        """The symptom in words."""
+        wrong = "; ".join(
+            name.removeprefix("test_").replace("_", " ") for name in self.test_names[: self.failing_count]
+        )
+        return f"`{self.path}` does not do what it should. These are wrong: {wrong}."
 
     @cached_property
     def slips(self) -> tuple[Change, ...]:
@@ -112,6 +132,8 @@ class ScriptedThinker:
     def rules(self) -> list[Rule]:
         """For a scripted provider."""
         return [
+            Rule(last="# Task: reproduce", respond=self._tests),
+            Rule(last="# Task: further tests", answer={"tests": []}),
             Rule(last="# Task: observations", respond=self._observations),
             Rule(last="# Task: further observations", respond=self._observations),
             Rule(last="# Task: idea", respond=self._ideas),
@@ -133,9 +155,21 @@ class ScriptedThinker:
             told.append({"text": text, "plausibility": round(draw.uniform(0.3, 0.8) + 0.1 * points, 2)})
         return {"observations": told}
 
+    def _tests(self, request: Request) -> dict[str, Any]:
+        """The tests that fail, each for itself; some with a wrong idea of what should come out."""
+        draw = self._draw(_asked(request))
+        head, *bodies = re.split(r"^(?=def test_)", self._task.tests, flags=re.MULTILINE)
+        told = []
+        for body in bodies[: self._task.failing_count]:
+            wrong = draw.random() < WRONG_TEST and " == " in body
+            code = head + (re.sub(r" == (.*)$", r" == [\1]", body, flags=re.MULTILINE) if wrong else body)
+            name = body.partition("(")[0].removeprefix("def test_").replace("_", " ")
+            told.append({"behaviour": name, "fails_with": "", "code": code})
+        return {"tests": told}
+
     def _ideas(self, request: Request) -> dict[str, Any]:
-        observed = _between(_asked(request), "Build on these observations:", "1. Say in one")
-        draw = self._draw(observed.partition("Tried already")[0])
+        observed = _asked(request).partition("1. Say in one")[0].partition("Tried already")[0]
+        draw = self._draw(observed)
         chance = RIGHT_TOLD if POINTING in observed else RIGHT_UNTOLD
         first = self._drawn(draw, chance)
         second = self._drawn(draw, chance, without=(first,))
@@ -143,14 +177,14 @@ class ScriptedThinker:
 
     def _rethought(self, request: Request) -> dict[str, Any]:
         asked = _asked(request)
-        draw = self._draw(_between(asked, "# Task: rethink", "It was run"))
-        known = self._followed(_between(asked, "# Task: rethink", "They became"))
+        draw = self._draw(asked)
+        known = self._followed(asked)
         if draw.random() < NO_OTHER_WORDS:
             return {"thought": ""}
         return {"thought": self._drawn(draw, RIGHT_RETHOUGHT, without=known).thought}
 
     def _next(self, request: Request) -> dict[str, Any]:
-        asked = _between(_asked(request), "# Task: next thoughts", "A part of what")
+        asked = _asked(request)
         draw = self._draw(asked)
         known = self._followed(asked)
         thoughts = []
@@ -162,9 +196,9 @@ class ScriptedThinker:
         return {"thoughts": thoughts}
 
     def _edit(self, request: Request) -> str:
-        path = _between(_asked(request), "# Task: edit", "First say")
-        draw = self._draw(path)
-        changes = self._followed(path)
+        asked = _asked(request)
+        draw = self._draw(asked)
+        changes = self._followed(asked)
         if draw.random() < NO_EDIT:
             return "It lacks a line.\n\n" + self._block("    there is no such line", "    pass")
         if draw.random() < OTHER_CHANGE:
@@ -173,10 +207,7 @@ class ScriptedThinker:
 
     def _edit_again(self, request: Request) -> str:
         """The edit that was meant; the prompt is the first message after the system's."""
-        first = str(request.body["messages"][1]["content"])
-        return self._blocks(
-            self._followed(_between(first[first.rindex("# Task:") :], "# Task: edit", "First say"))
-        )
+        return self._blocks(self._followed(_task_of(str(request.body["messages"][1]["content"]))))
 
     def _blocks(self, changes: Sequence[Change]) -> str:
         by_line = {change.old: change for change in changes}
@@ -204,12 +235,12 @@ class ScriptedThinker:
 
 
 def _asked(request: Request) -> str:
-    """The task at the end of the prompt."""
-    return request.last[request.last.rindex("# Task:") :]
+    return _task_of(request.last)
 
 
-def _between(text: str, start: str, end: str) -> str:
-    return text.partition(start)[2].partition(end)[0]
+def _task_of(prompt: str) -> str:
+    """The task at the end of a prompt."""
+    return prompt[prompt.rindex("# Task:") :]
 
 
 TASKS = (
@@ -243,6 +274,7 @@ def test_nothing():
             Change("The range should run over all values.", "    for start in range(len(values) - width):", "    for start in range(len(values)):"),
             Change("The first window is missing.", "    sums = []", "    sums = [values[0]] if values else []"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "initials",
@@ -373,6 +405,7 @@ def test_one_run():
             Change("A letter should be compared with the one before.", "        if index + 1 == len(text) or text[index + 1] != letter:", "        if index + 1 == len(text) or text[index - 1] != letter:"),
             Change("The count should come before the letter.", '            runs.append(f"{letter}{count}")', '            runs.append(f"{count}{letter}")'),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "cart_total",
@@ -651,6 +684,7 @@ def test_taken():
             Change("The count should not fall below zero.", "        self.counts[name] -= count", "        self.counts[name] = max(0, self.counts[name] - count)"),
             Change("A name should be added only once.", "        self.counts[name] = count", "        self.counts.setdefault(name, count)"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "duration",
@@ -690,6 +724,7 @@ def test_show():
             Change("An hour has a hundred minutes here.", "    return int(hours) * 60 + int(minutes)", "    return int(hours) * 100 + int(minutes)"),
             Change("A colon in front should be dropped.", '    hours, minutes = text.split(":")', '    hours, minutes = text.strip(":").split(":")'),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "ranking",
@@ -730,6 +765,7 @@ def test_equals_keep_their_order():
             Change("Scores should be sorted by name.", "    ordered = sorted(scores.items(), key=lambda item: item[1])", "    ordered = sorted(scores.items())"),
             Change("The names should be taken from the scores.", "    names = ranks(scores)", "    names = list(scores)"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "settings",
@@ -764,6 +800,7 @@ def test_usual():
             Change("The key alone should be stripped.", "        settings[key] = value", "        settings[key.strip()] = value"),
             Change("Lines without a sign are left out.", "    for line in text.splitlines():", '    for line in filter(lambda line: "=" in line, text.splitlines()):'),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "queue_times",
@@ -802,6 +839,7 @@ def test_no_time():
             Change("The average should be a whole number.", "    return sum(waiting(jobs)) / len(jobs)", "    return sum(waiting(jobs)) // len(jobs)"),
             Change("The times should be turned round.", "    return times", "    return times[::-1]"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "matrix",
@@ -840,6 +878,7 @@ def test_one():
             Change("The trace is the first row's sum.", "    return sum(rows[i][0] for i in range(len(rows)))", "    return sum(rows[0][i] for i in range(len(rows)))"),
             Change("The rows should be cut to the shortest.", "    return [[row[i] for row in rows] for i in range(len(rows))]", "    return [list(row) for row in rows]"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "temperatures",
@@ -874,6 +913,7 @@ def test_rising():
             Change("The result should be rounded.", "    return degrees - 32 * 5 / 9", "    return round(degrees - 32 * 5 / 9)"),
             Change("The spread must not be negative.", "    return max(values) - values[0]", "    return abs(max(values) - values[0])"),
         ),
+        failing_count=2,
     ),
     ThinkingTask(
         "addresses",
@@ -912,5 +952,6 @@ def test_others():
             Change("The first sign divides.", '    return address.split("@")[1]', '    return address.split("@", 1)[1]'),
             Change("Only domains are compared.", "    return one == other", "    return domain(one) == domain(other)"),
         ),
+        failing_count=2,
     ),
 )  # fmt: skip
