@@ -54,10 +54,11 @@ from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Parent, Policy
 from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
 from treemend.agents.runners import make_runners
+from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
-from treemend.agents.wiring import new_run, open_context
+from treemend.agents.wiring import open_context
 from treemend.store.database import open_store
 from treemend.store.errors import TreemendError
 from treemend.store.records import Budget, Candidate, Models, Place, TestOutcome, Verdict

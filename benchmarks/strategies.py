@@ -50,11 +50,12 @@ from treemend.agents.model_policy.policy import ModelPolicy
 from treemend.agents.model_policy.thinker import connect
 from treemend.agents.planning import make_plan
 from treemend.agents.run_context import RunContext
+from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.agents.state import GraphState
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
-from treemend.agents.wiring import new_run, open_context
+from treemend.agents.wiring import open_context
 from treemend.search.strategies import STRATEGIES
 from treemend.store.database import open_store
 from treemend.store.errors import TreemendError
