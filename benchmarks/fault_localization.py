@@ -27,10 +27,10 @@ from repair import find_cases, is_wanted
 
 from treemend.agents import planning
 from treemend.agents.api import repair_async
-from treemend.agents.code_search import open_index
 from treemend.agents.localize import _frame_scores, rank_lines
 from treemend.store.errors import TreemendError
 from treemend.store.records import Budget, Frame, TestOutcome
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.units import load_units
 from treemend.verify.runner import TestResult
 from treemend.verify.spectra import Line, ochiai
@@ -137,7 +137,8 @@ def rankings(observed: dict[str, Any]) -> dict[str, Scores]:
 def functions_of(tree: Path) -> dict[Line, Function]:
     """The outermost function of each line that is in one, by its first line."""
     found: dict[Line, Function] = {}
-    with tempfile.TemporaryDirectory() as folder, open_index(tree, Path(folder, "index.db")) as index:
+    with tempfile.TemporaryDirectory() as folder, RepositoryIndex(tree, Path(folder, "index.db")) as index:
+        index.refresh()
         units = load_units(index.connection)
     for unit in units.functions:
         path = units.files[unit.file].path

@@ -37,7 +37,6 @@ from repair import find_cases, is_wanted
 from strategies import Observed, explore, models_of, read_rows
 from thinking_tasks import TASKS, ScriptedThinker, lay_out
 
-from treemend.agents.code_search import open_index
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.feedback import Feedback
@@ -53,6 +52,7 @@ from treemend.agents.model_policy.thinker import Thinker, connect
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Parent, Policy
 from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
+from treemend.agents.run_index import open_run_index
 from treemend.agents.runners import make_runners
 from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule
@@ -187,7 +187,7 @@ async def try_arm(
             plan,
             tuple(sections(arm, context, plan, written)),
             {test.id: test.behaviour for test in written},
-            lambda: open_index(context.tree, context.folder / "index.db"),
+            lambda: open_run_index(context),
             context.listener,
         )
         policy: Policy = ModelPolicy(known, client, templates=None)

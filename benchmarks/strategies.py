@@ -37,7 +37,6 @@ from paired import paired_interval
 from repair import find_cases, is_wanted
 from thinking_tasks import TASKS, ScriptedThinker, ThinkingTask, lay_out
 
-from treemend.agents.code_search import open_index
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
 from treemend.agents.intake import make_task
@@ -50,6 +49,7 @@ from treemend.agents.model_policy.policy import ModelPolicy
 from treemend.agents.model_policy.thinker import connect
 from treemend.agents.planning import make_plan
 from treemend.agents.run_context import RunContext
+from treemend.agents.run_index import open_run_index
 from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.agents.state import GraphState
@@ -224,7 +224,7 @@ async def think(
             plan,
             brief_sections(asked.symptom, plan, {}),
             {},
-            lambda: open_index(context.tree, context.folder / "index.db"),
+            lambda: open_run_index(context),
             context.listener,
         )
         policy = ModelPolicy(known, ModelClient(models, ledger, send, abilities), templates=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from treemend.agents.localize import lines_by_text, rank_lines
 from treemend.store.records import Frame, Symptom, TestOutcome
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.verify.runner import Lines, TestResult
 
 SOURCES = [("a.py", line) for line in range(1, 10)]
@@ -57,10 +58,13 @@ def test_lines_of_the_function_that_the_symptom_is_about_score_most(tmp_path: Pa
     (tree / "shop.py").write_text(
         "def total(prices):\n    return sum(prices)\n\n\ndef discount(price):\n    return price * 2\n"
     )
-    scores = lines_by_text(tree, tmp_path / "index.db", Symptom(issue="The discount doubles a price"))
+    with RepositoryIndex(tree, tmp_path / "index.db") as index:
+        index.refresh()
+        scores = lines_by_text(index, Symptom(issue="The discount doubles a price"))
     assert scores["shop.py", 6] == 1.0
     assert scores["shop.py", 6] > scores.get(("shop.py", 2), 0.0)
 
 
 def test_a_symptom_without_words_scores_nothing(tmp_path: Path) -> None:
-    assert lines_by_text(tmp_path, tmp_path / "index.db", Symptom()) == {}
+    with RepositoryIndex(tmp_path, tmp_path / "index.db") as index:
+        assert lines_by_text(index, Symptom()) == {}

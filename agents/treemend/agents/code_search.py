@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_index(repo: str | PathLike[str] = ".", cache: Path | None = None) -> Iterator[RepositoryIndex]:
-    """The index of a repository, brought up to date, in the file `cache` or where the state lies. Close it
-    by leaving the block.
+def open_index(repo: str | PathLike[str] = ".") -> Iterator[RepositoryIndex]:
+    """The index of a repository, brought up to date. Close it by leaving the block.
 
     Raises:
         UsageError: there is no such folder.
         StoreError: the state folder can't be used.
     """
     root = Path(repo)
-    with RepositoryIndex(root, cache or default_cache_path(root, state_folder())) as index:
+    with RepositoryIndex(root, default_cache_path(root, state_folder())) as index:
         index.refresh()
         yield index
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
-from treemend.agents.code_search import open_index
 from treemend.store.records import Frame, Symptom
 from treemend.tools.fusion import fuse_by_rank
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.locate import rank_functions
 from treemend.verify.runner import Lines, TestResult
 from treemend.verify.spectra import Line, ochiai
@@ -42,19 +41,18 @@ def rank_lines(
     return {line: score / top for line, score in fused.items()}
 
 
-def lines_by_text(tree: Path, cache: Path, symptom: Symptom) -> dict[Line, float]:
+def lines_by_text(index: RepositoryIndex, symptom: Symptom) -> dict[Line, float]:
     """The lines of the functions that a symptom may be about, each with its function's score in (0, 1].
 
-    Empty where the symptom says nothing. The index lies in the file `cache`.
+    Empty where the symptom says nothing.
     """
     if not (symptom.issue.strip() or symptom.trace.strip() or symptom.failing_tests or symptom.frames):
         return {}
     scores: dict[Line, float] = {}
-    with open_index(tree, cache) as index:
-        for hit in rank_functions(index, symptom):
-            for first, last in hit.spans:
-                for number in range(first, last + 1):
-                    scores.setdefault((hit.path, number), hit.score)
+    for hit in rank_functions(index, symptom):
+        for first, last in hit.spans:
+            for number in range(first, last + 1):
+                scores.setdefault((hit.path, number), hit.score)
     return scores
 
 

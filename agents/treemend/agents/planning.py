@@ -13,6 +13,7 @@ from treemend.agents.feedback import Feedback, feedback_of
 from treemend.agents.localize import lines_by_text, rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
+from treemend.agents.run_index import open_run_index
 from treemend.store.errors import UsageError
 from treemend.tools.paths import check_relative, is_protected
 from treemend.tools.source import NotEditable, SourceFile
@@ -73,7 +74,8 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
     }
     passed = [test for test in observation.baseline.regression if test in traced]
     said = symptom.model_copy(update={"failing_tests": targets})
-    by_text = lines_by_text(context.tree, context.folder / "index.db", said)
+    with open_run_index(context) as index:
+        by_text = lines_by_text(index, said)
 
     def suspicion(still_failing: Collection[str]) -> Mapping[Line, float]:
         failing = [traced[test] for test in targets if test in traced and test in still_failing]

@@ -11,6 +11,7 @@ import pytest
 
 from treemend.store.errors import StoreError, UsageError
 from treemend.tools.index.repository import RepositoryIndex
+from treemend.tools.index.schema import copy_cache
 from treemend.tools.index.workers import Pool
 
 LONG_AGO_NS = 1_600_000_000_123_456_789
@@ -257,3 +258,25 @@ def test_a_file_that_becomes_unreadable_loses_its_facts(index: RepositoryIndex, 
     write(tree, "a.py", "def f(): pass\n")
     index.refresh()
     assert names(index) == [("a.py", "f")]
+
+
+def test_a_copied_cache_spares_parsing_what_a_copied_tree_holds(
+    tree: Path, tmp_path: Path, index: RepositoryIndex
+) -> None:
+    write(tree, "a.py", "def f(): pass\n")
+    index.refresh()
+    write(tmp_path / "copy", "a.py", "def f(): pass\n")
+    write(tmp_path / "copy", "b.py", "def g(): pass\n")
+    copy_cache(index.cache_path, tmp_path / "copy.sqlite3")
+    with RepositoryIndex(tmp_path / "copy", tmp_path / "copy.sqlite3", workers=1) as other:
+        refreshed = other.refresh()
+        assert (refreshed.read, refreshed.parsed) == (2, 1)
+        assert [name for _, name in names(other)] == ["f", "g"]
+
+
+@pytest.mark.parametrize("content", [None, b"this is no database, " * 300])
+def test_a_cache_that_can_not_be_copied_is_done_without(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "a").write_bytes(content)
+    copy_cache(tmp_path / "a", tmp_path / "b")
+    assert not (tmp_path / "b").exists()

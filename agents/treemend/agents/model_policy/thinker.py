@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from treemend.agents.code_search import open_index
 from treemend.agents.model.client import Ask, ModelClient, Unusable
 from treemend.agents.model.ledger import Ledger
 from treemend.agents.model.prices import AbilitiesOf, abilities_of
@@ -30,10 +28,10 @@ from treemend.agents.policy import Policy
 from treemend.agents.progress import Noted, Working
 from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
 from treemend.agents.run_context import RunContext
+from treemend.agents.run_index import open_run_index
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.store.database import Store
 from treemend.store.records import Models, Run, TestOrigin, TestOutcome
-from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.registry import run_tool
 from treemend.tools.repotools.results import Snippets
 from treemend.verify.runner import TestResult
@@ -61,7 +59,7 @@ class Thinker:
         labels = {test.id: test.behaviour for test in observation.reproducers}
         templates = TemplatePolicy(plan, context.task.seed) if plan.suspicion(plan.symptom.failures) else None
         brief = brief_sections(symptom, plan, labels)
-        known = Context(plan, brief, labels, lambda: _index(context), context.listener)
+        known = Context(plan, brief, labels, lambda: open_run_index(context), context.listener)
         return ModelPolicy(known, self._client, templates)
 
     async def write_reproducers(
@@ -149,18 +147,13 @@ def _relevant_code(context: RunContext) -> str:
     symptom = context.task.symptom
     paths = [frame.path for frame in reversed(symptom.frames)]
     if symptom.issue.strip():
-        with _index(context) as index:
+        with open_run_index(context) as index:
             arguments = {"text": symptom.issue[:20_000], "limit": RELEVANT_MAX}
             answer = run_tool(index, "get_relevant_code", arguments)
         if isinstance(answer, Snippets):
             paths += [snippet.place.path for snippet in answer.snippets]
     sources = EditableSources(context.tree, context.task.only, {})
     return code_of(dict.fromkeys(paths), sources)
-
-
-def _index(context: RunContext) -> AbstractContextManager[RepositoryIndex]:
-    """The index of the private tree, which goes with the run's folder."""
-    return open_index(context.tree, context.folder / "index.db")
 
 
 def open_thinker(store: Store, run: Run, models: Models) -> Thinker:

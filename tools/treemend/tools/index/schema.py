@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +68,22 @@ def remove(path: Path) -> None:
     """Delete a cache with what SQLite keeps beside it."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def copy_cache(source: Path, target: Path) -> None:
+    """Let a new cache begin with what another knows; without one that can be copied, nothing happens."""
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        reading = f"{source.absolute().as_uri()}?mode=ro"
+        with (
+            closing(sqlite3.connect(reading, uri=True)) as known,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            known.backup(copy)
+        unfinished.replace(target)
+    except (OSError, sqlite3.Error):
+        unfinished.unlink(missing_ok=True)
 
 
 class _Outdated(Exception):
