@@ -237,6 +237,27 @@ def test_a_call_knows_its_receiver() -> None:
     assert [found.at(at).is_member for at in found.positions_of("sum")] == [True]
 
 
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("typescript", b"function f(cart?: Cart) { return cart?.total(1); }"),
+        ("typescript", b"function f(cart?: Cart) { return cart!.total(1); }"),
+        ("javascript", b"function f(cart) { return cart?.total(1) }"),
+        ("csharp", b"class A { int F(Cart cart) { return cart?.total(1); } }"),
+    ],
+)
+def test_a_call_of_what_may_be_missing_knows_its_receiver(language: str, source: bytes) -> None:
+    found = facts(language, source).occurrences
+    (at,) = found.positions_of("total")
+    assert found.at(at).use is Use.CALL
+    assert found.receiver(at) == "cart"
+
+
+def test_a_call_on_a_result_has_no_receiver() -> None:
+    found = facts("typescript", b"function f(cart) { return make(cart)?.total(1); }").occurrences
+    assert found.receiver(found.positions_of("total")[0]) == ""
+
+
 def test_typescript() -> None:
     found = facts("typescript", TYPESCRIPT)
     assert kinds(found) == {

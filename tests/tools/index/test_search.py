@@ -59,6 +59,23 @@ def test_stems_and_parts_of_names_are_the_same_words(index: RepositoryIndex) -> 
     assert "web/cart.ts:1 CartView" in places(search(index, "cart view"))
 
 
+def test_the_definition_comes_before_what_holds_or_mentions_it(tmp_path: Path) -> None:
+    files = {
+        "lib/body.js": "function BodyParser (limit) {\n  this.limit = limit\n}\n",
+        "lib/index.js": "const BodyParser = require('./body')\nfunction addBodyParser (body, parser) {}\n",
+        "lib/other.js": "".join(f"function other{number} () {{}}\n" for number in range(20)),
+    }
+    (tmp_path / "lib").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with RepositoryIndex(tmp_path, tmp_path / "index.sqlite3", workers=1) as index:
+        index.refresh()
+        hits = search(index, "body parser").hits
+    assert (hits[0].path, hits[0].line) == ("lib/body.js", 1)
+    names = [(hit.kind, hit.name) for hit in hits]
+    assert names.index(("function", "addBodyParser")) < names.index(("variable", "BodyParser"))
+
+
 def test_a_name_comes_first_own_code_before_tests_before_copies(index: RepositoryIndex) -> None:
     found = search(index, "total_price")
     named = [place for place, hit in zip(places(found), found.hits, strict=True) if hit.why == "name"]

@@ -31,7 +31,7 @@ IMPL = "impl"
 
 
 MEMBER, LONG_SEPARATOR = 8, 16
-"""Set in a use where ".", "::" or "->" stands right before the name; the second one for the latter two."""
+"""Set in a use where ".", "::", "->" or "?." stands right before the name; the second for those of two."""
 _USE = 7
 
 
@@ -144,7 +144,7 @@ class Occurrences:
         return iter(range(bisect_left(self.starts, start), bisect_left(self.starts, end)))
 
     def receiver(self, position: int) -> str:
-        """The name before the dot (or "::", "->") in front of this one.
+        """The name before the dot (or "::", "->", "?.") in front of this one.
 
         "" if there is no dot, or an expression before it that is no name, such as a call; Python's `super()`
         is "super".

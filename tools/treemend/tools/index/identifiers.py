@@ -23,7 +23,8 @@ _PLAIN = re.compile(rb"([A-Za-z_$\x80-\xff][\w$\x80-\xff]*)")
 _BEFORE = bytes(MEMBER if byte == ord(".") else 0 for byte in range(256))
 _LONG_SEPARATORS = {
     "c": (b"->",), "cpp": (b"->", b"::"), "rust": (b"::",), "php": (b"->", b"::"), "ruby": (b"::",),
-    "java": (b"::",),
+    "java": (b"::",), "csharp": (b"?.",),
+    **dict.fromkeys(("javascript", "typescript", "tsx"), (b"?.", b"!.")),
 }  # fmt: skip
 _BEHIND = bytes(Use.CALL if byte == ord("(") else 0 for byte in range(256))
 

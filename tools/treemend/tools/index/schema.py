@@ -10,7 +10,7 @@ from pathlib import Path
 
 from treemend.store.errors import StoreError
 
-FORMAT = 1
+FORMAT = 2
 """Raised when tables, queries or words change: caches of other formats are made anew."""
 
 _TABLES = """

@@ -24,7 +24,7 @@ from treemend.tools.index.lookup import (
 )
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.index.structural import PatternError, pattern_names
-from treemend.tools.index.words import query_words
+from treemend.tools.index.words import folded, query_words
 from treemend.tools.index.workers import Work
 
 LIMIT = 20
@@ -35,7 +35,9 @@ _SAID_EVERYWHERE = frozenset({"test", "tests", "testing"})
 _NAME = re.compile(r"[\w$@]+[?!]?(?:(?:\.|::|->|#|/)[\w$@]+[?!]?)*(?:\(\))?")
 _BM25 = "bm25(unit, 6.0, 2.0, 1.0, 1.5, 1.0, 1.5)"
 """Weights of name, scope, signature, comment, body and path."""
-_TEST, _ASIDE, _SAME_NAME, _MODULE = 0.75, 0.5, 1.5, 0.8
+_TEST, _ASIDE, _SAME_NAME, _MODULE, _IMPORTED = 0.75, 0.5, 1.5, 0.8, 0.4
+_REQUIRED = re.compile(r"= ?require ?\(")
+"""A name that holds what another file defines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,13 @@ def by_words(connection: sqlite3.Connection, text: str, filters: Filters, limit:
     wanted = " OR ".join(f'"{word}"' for word in words)
     scores = dict(_ranked(connection, wanted, filters, max(_POOL, 4 * limit)))
     located = definitions_by_id(connection, list(scores))
-    spelled = set(re.findall(r"\w+", text))
-    hits = [_hit(one, "words", _weighted(one, -scores[one.id], spelled)) for one in located.values()]
+    spelled, as_one = set(re.findall(r"\w+", text)), folded("".join(text.split()))
+    weighted = {
+        id_: (_SAME_NAME if one.name in spelled or folded(one.name) == as_one else 1.0)
+        * _weighted(one, -scores[id_])
+        for id_, one in located.items()
+    }
+    hits = [_hit(one, "words", weighted[id_]) for id_, one in located.items()]
     hits.sort(key=lambda hit: (-hit.score, hit.path, hit.line))
     return hits[:limit]
 
@@ -169,9 +176,9 @@ def _ranked(
                 return
 
 
-def _weighted(one: Located, score: float, spelled: set[str]) -> float:
-    if one.name in spelled:
-        score *= _SAME_NAME
+def _weighted(one: Located, score: float) -> float:
+    if one.definition.kind in ("variable", "constant") and _REQUIRED.search(one.definition.signature):
+        score *= _IMPORTED
     if one.definition.kind == "module":
         score *= _MODULE
     if one.is_test:
