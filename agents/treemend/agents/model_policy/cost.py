@@ -46,11 +46,13 @@ def most_by_role(task: Task) -> list[RoleCost]:
         "plan": (REPAIR_TURNS * (3 * candidates + 2), ANSWER_TOKENS),
         "code": (candidates * (REPAIR_TURNS + EDIT_REPAIRS_MAX + 1), WRITE_TOKENS_MAX),
         "test": (REPAIR_TURNS * 3, TEST_TOKENS_MAX),
+        "judge": (REPAIR_TURNS * candidates, ANSWER_TOKENS),
     }
     asked = (PROMPT_CHARS_MAX + OVERHEAD_CHARS + len(task.symptom.issue)) // BYTES_PER_TOKEN_MIN
     return [
         _cost(role, models.names[role][0], count, asked, answered)
         for role, (count, answered) in calls.items()
+        if models.names[role]
     ]
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from treemend.agents.model.client import Ask, ModelClient, Unusable
-from treemend.agents.model.ledger import Ledger
+from treemend.agents.model.ledger import BudgetSpent, Ledger
 from treemend.agents.model.prices import AbilitiesOf, abilities_of
 from treemend.agents.model.prompts import Prompt, Section
 from treemend.agents.model.provider import LitellmProvider, Send
 from treemend.agents.model.recordings import Recorder, Replayer
-from treemend.agents.model_policy.answers import WrittenTests
+from treemend.agents.model_policy.answers import Graded, WrittenTests
 from treemend.agents.model_policy.brief import brief_sections, code_of, issue_section
 from treemend.agents.model_policy.policy import Context, ModelPolicy, template
 from treemend.agents.model_policy.reproducers import (
@@ -31,7 +31,7 @@ from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.store.database import Store
-from treemend.store.records import Models, Run, TestOrigin, TestOutcome
+from treemend.store.records import Candidate, Models, Run, TestOrigin, TestOutcome
 from treemend.tools.repotools.registry import run_tool
 from treemend.tools.repotools.results import Snippets
 from treemend.verify.runner import TestResult
@@ -100,6 +100,21 @@ class Thinker:
         ]
         record_cases(context, tests, TestOrigin.GENERATED)
         return tuple(tests)
+
+    async def grade(self, context: RunContext, candidate: Candidate) -> float | None:
+        """How good a plausible candidate is to the model that judges, in [-1, 1]; None where none was named,
+        or it doesn't say."""
+        if not self._client.models("judge"):
+            return None
+        patch = Section("patch", candidate.patch.decode("utf-8", "replace"), 75)
+        ask = Ask("judge", f"grade/{candidate.seq}", self._prompt(context, "grade", patch))
+        try:
+            graded = await self._client.structured(ask, Graded)
+        except (Unusable, BudgetSpent) as error:
+            why = "the budget is spent" if isinstance(error, BudgetSpent) else str(error)
+            context.listener(Noted(f"#{candidate.seq} is not graded: {why}"))
+            return None
+        return max(-1.0, min(1.0, graded.grade))
 
     async def _again(
         self,
