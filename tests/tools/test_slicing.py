@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from treemend.tools.slicing import backward_slice, innermost_scope, result_lines
+from treemend.tools.slicing import STEPS_MAX, backward_slice, innermost_scope, result_lines
 
 
 def sliced(code: str, line: int) -> dict[int, tuple[str, ...]]:
@@ -108,3 +108,8 @@ def test_a_line_is_said_to_give_the_names_that_are_used() -> None:
 def test_what_a_function_gives_back_is_its_own() -> None:
     code = "def f():\n    def g():\n        return 1\n    yield 2\n    return g\n"
     assert result_lines(innermost_scope(ast.parse(code), 1)) == [4, 5]
+
+
+def test_no_more_of_a_function_is_looked_at_than_can_be_afforded() -> None:
+    code = "".join(f"a{number} = a{number - 1}\n" for number in range(STEPS_MAX + 10))
+    assert len(sliced(code, 100)) == 100 and sliced(code, STEPS_MAX + 5) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,13 +54,22 @@ class Patched:
     digest: str
 
 
+Grade = Callable[[Candidate], Awaitable[float | None]]
+"""What somebody thinks of a plausible candidate, in [-1, 1]; None for nothing."""
+
+
 class Evaluator:
-    """Judges candidates by the tests of the baseline."""
+    """Judges candidates by the tests of the baseline; `grade` tells plausible ones apart in the search."""
 
     def __init__(
-        self, context: RunContext, observation: Observation, sources: Mapping[str, SourceFile]
+        self,
+        context: RunContext,
+        observation: Observation,
+        sources: Mapping[str, SourceFile],
+        grade: Grade | None = None,
     ) -> None:
         self._context = context
+        self._grade = grade
         self._sources = sources
         self._digests: dict[str, ModuleDigest] = {}
         self._baseline = observation.baseline
@@ -140,7 +149,8 @@ class Evaluator:
             report = _together(report, reproduced)
             verdict = _reproduced_verdict(candidate, result, reproduced)
         else:
-            verdict = _verdict(candidate, result)
+            grade = await self._grade(candidate) if self._grade is not None and result.plausible else None
+            verdict = _verdict(candidate, result, grade)
         after = feedback_of(report.results, self._wanted)
         progress = not (verdict.plausible or verdict.regressions) and is_progress(before, after)
         told = progress or self._context.task.models is not None
@@ -307,7 +317,7 @@ def feedback_name(candidate: Candidate) -> str:
     return f"feedback-{candidate.seq}"
 
 
-def _verdict(candidate: Candidate, result: Tally) -> Verdict:
+def _verdict(candidate: Candidate, result: Tally, grade: float | None) -> Verdict:
     return Verdict(
         candidate=candidate.seq,
         targets_passed=result.targets_passed,
@@ -315,7 +325,9 @@ def _verdict(candidate: Candidate, result: Tally) -> Verdict:
         regressions=result.regressions,
         not_run=result.not_run,
         plausible=result.plausible,
-        reward=reward(result.targets_passed, result.targets, bool(result.regressions), result.plausible),
+        reward=reward(
+            result.targets_passed, result.targets, bool(result.regressions), result.plausible, grade
+        ),
     )
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
-
 from treemend.agents.reproduction import Reproducer
 from treemend.agents.run_context import RunContext
 from treemend.store.database import Store
-from treemend.store.records import Candidate, RunId
+from treemend.store.records import Candidate, RunId, TestRole
 
 QUESTIONS_MAX = 3
-ANSWERS = TypeAdapter(dict[str, bool | None])
-ANSWERS_NAME = "a person's answers"
+RIGHT, WRONG, NONE = b"right", b"wrong", b"no answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +35,13 @@ Ask = Callable[[Question], Awaitable[bool | None]]
 
 def answers_of(store: Store, run_id: RunId) -> dict[str, bool]:
     """The tests that a person called right or wrong."""
-    recorded = store.get_blob(run_id, ANSWERS_NAME)
-    answers = {} if recorded is None else ANSWERS.validate_json(recorded)
-    return {test: right for test, right in answers.items() if right is not None}
+    written = (case.id for case in store.test_cases(run_id) if case.role is TestRole.EVIDENCE)
+    given = {test: store.get_blob(run_id, _name(test)) for test in written}
+    return {test: answer == RIGHT for test, answer in given.items() if answer in (RIGHT, WRONG)}
+
+
+def _name(test: str) -> str:
+    return f"answer to {test}"
 
 
 async def ask_person(
@@ -51,16 +52,14 @@ async def ask_person(
 ) -> dict[str, bool]:
     """Which of the tests are right and which are wrong, as far as a person says so. Those are asked about
     that part the candidates most evenly; a step that runs again asks nothing twice."""
-    recorded = context.store.get_blob(context.id, ANSWERS_NAME)
-    answers = {} if recorded is None else ANSWERS.validate_json(recorded)
-    for question in _questions(tests, candidates, passes) if context.ask is not None else ():
-        if question.test in answers:
-            continue
-        assert context.ask is not None
-        answers[question.test] = await context.ask(question)
-        context.store.put_blob(context.id, ANSWERS_NAME, ANSWERS.dump_json(answers))
-    said = answers_of(context.store, context.id)
-    context.store.trust_tests(context.id, [test for test, right in said.items() if right])
+    store, ask = context.store, context.ask
+    if ask is not None:
+        for question in _questions(tests, candidates, passes):
+            if store.get_blob(context.id, _name(question.test)) is None:
+                answer = {True: RIGHT, False: WRONG, None: NONE}[await ask(question)]
+                store.put_blob(context.id, _name(question.test), answer)
+    said = answers_of(store, context.id)
+    store.trust_tests(context.id, [test for test, right in said.items() if right])
     return said
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -281,7 +282,9 @@ class Steps:
         await self._check_warm(observation)
         self._context.listener(Working("thinking of causes"))
         plan = make_plan(self._context, observation)
-        evaluator = Evaluator(self._context, observation, plan.sources)
+        thinker = self._thinker
+        grade = None if thinker is None else partial(thinker.grade, self._context)
+        evaluator = Evaluator(self._context, observation, plan.sources, grade)
         budget = with_time_to_search(self._context.task.budget, self._began_s())
         self._context.listener(SearchBegan(budget))
         policy = (

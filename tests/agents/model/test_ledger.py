@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.agents.model.conftest import LITELLM_WARNINGS, MODEL, Bench, MakeBench, abilities, ask
+from tests.agents.model.conftest import CENT, LITELLM_WARNINGS, MODEL, Bench, MakeBench, abilities, ask
 
 from treemend.agents.model.calls import Call, Completion, Message
 from treemend.agents.model.client import ModelClient
 from treemend.agents.model.ledger import BudgetSpent, by_role
+from treemend.agents.model.prices import Abilities, Price
 from treemend.agents.model.recordings import Recorder, Replayer
 from treemend.agents.scripted_provider import Rule
 from treemend.store.errors import ModelError, StoreError
@@ -161,3 +162,23 @@ async def test_what_was_recorded_is_replayed_without_a_provider(bench: MakeBench
     assert client.spent_words.endswith("$0.0000"), "what is replayed costs nothing"
     with pytest.raises(ModelError, match="the prompt, the repository or the options have changed"):
         await client.answer(ask("what else?"))
+
+
+async def test_who_has_the_first_turn_is_the_same_in_a_replay(bench: MakeBench) -> None:
+    made = bench([Rule(answer="kept")])
+    folder = Path(made.run.task.repo) / "kept"
+    dear = Price(prompt=1.0, completion=1.0, cached=1.0)
+
+    def known(model: str) -> Abilities:
+        return Abilities(price=dear if model == MODEL else CENT)
+
+    send = made.send()
+    names = (MODEL, "openai/cheap")
+    await made.client(*names, send=Recorder(folder, send, known), known=known).answer(ask("what?"))
+    await made.client(*names, send=Recorder(folder, send, known), known=known).answer(ask("?", turn=1))
+    await send.close()
+    assert [request.body["model"] for request in made.provider.requests] == ["cheap", "scripted"]
+    replayer = Replayer(folder)
+    client = bench([]).client(*names, send=replayer, known=replayer.abilities)
+    assert await client.answer(ask("what?")) == await client.answer(ask("?", turn=1)) == ["kept"]
+    assert client.spent_words.endswith("$0.0000")

@@ -10,17 +10,18 @@ from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Models, Task
 
 
-def test_one_model_thinks_in_all_roles() -> None:
+def test_one_model_thinks_in_all_roles_and_judges_only_where_it_is_named() -> None:
     models = parse_models(["openai/gpt-4o-mini"])
     assert models is not None
-    assert set(models.names.values()) == {("openai/gpt-4o-mini",)}
+    assert {models.names[role] for role in ("plan", "code", "test")} == {("openai/gpt-4o-mini",)}
+    assert models.names["judge"] == ()
 
 
 def test_a_role_has_its_own_model_and_falls_back_on_the_common_ones() -> None:
     models = parse_models(["code=big", "small", "other"])
     assert models is not None
     assert models.names["code"] == ("big", "small", "other")
-    assert models.names["plan"] == models.names["judge"] == ("small", "other")
+    assert models.names["plan"] == ("small", "other") and models.names["judge"] == ()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.agents.conftest import environment
 from tests.agents.model_policy.conftest import KEY, SCRIPT, Models
 
-from treemend.agents.scripted_provider import Request, Rule, load_script
+from treemend.agents.scripted_provider import Request, Rule, ScriptedProvider, load_script
 from treemend.store.database import open_store
 from treemend.store.records import CallStatus, ModelCall, RunId, TestOrigin
 
@@ -301,6 +302,23 @@ def test_a_budget_in_dollars_holds_at_every_call_and_ranking_still_happens(
     assert 0.0 < sum(use["usd"] for use in receipt["models"]) <= usd
     assert receipt["counts"]["candidates_executed"] == 2 and receipt["ranking"]
     assert (result.returncode, receipt["outcome"]) == (0, "repaired"), result.stderr.decode()
+
+
+def test_F27_a_key_that_is_refused_ends_with_exit_9_and_is_told_to_nobody(
+    models: Models, examples: Path, tmp_path: Path
+) -> None:
+    with ScriptedProvider([Rule(fault="key revoked")]) as provider:
+        result = models.server.run(
+            (
+                *("ask", "Where are fees made?", "--repo", str(examples / "late-fee")),
+                *("--model", "openai/scripted", "--api-base", provider.base_url),
+            ),
+            environment(tmp_path / "state", OPENAI_API_KEY=KEY),
+            tmp_path,
+        )
+    told = result.stderr.decode()
+    assert (result.returncode, result.stdout) == (9, b""), told
+    assert "key refused" in told and "Set the provider's key" in told and KEY not in told
 
 
 def test_a_dollar_budget_without_a_price_is_refused_before_anything(models: Models, examples: Path) -> None:

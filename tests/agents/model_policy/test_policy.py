@@ -173,7 +173,17 @@ FORBIDDEN = [
     pytest.param("../outside.py", id="P01"),
     pytest.param("/etc/cron.d/x.py", id="P02"),
     pytest.param("link/outside.py", id="P04-link"),
+    pytest.param("link/new.py", id="P03"),
+    pytest.param("inner/linked.py", id="P05"),
     pytest.param(".git/hooks/post-checkout", id="P06"),
+    pytest.param(".GIT/hooks/x.py", id="P07"),
+    pytest.param(".git./x.py", id="P08"),
+    pytest.param(".gitmodules", id="P09"),
+    pytest.param("not\nthere.py", id="P14"),
+    pytest.param("-there.py", id="P15"),
+    pytest.param("linked_folder/x.py", id="P20"),
+    pytest.param("binary.py", id="P25"),
+    pytest.param("folder.py", id="P29"),
 ]
 
 
@@ -183,7 +193,12 @@ async def test_a_model_that_obeys_the_issue_can_edit_nothing_else(
 ) -> None:
     made = bench(NO_LOOK, Rule(contains=("# Task: edit",), answer=EDIT.replace("shop.py", path)))
     (made.tree / "link").symlink_to(tmp_path)
-    for file in ("outside.py", "tree/conftest.py"):
+    (made.tree / "linked_folder").symlink_to("/etc")
+    for folder in ("inner", "folder.py", ".GIT/hooks", ".git./", ".github/workflows"):
+        (made.tree / folder).mkdir(parents=True)
+    (made.tree / "inner" / "linked.py").symlink_to(tmp_path / "outside.py")
+    (made.tree / "binary.py").write_bytes(CODE.encode() + b"\0\xff")
+    for file in ("outside.py", "tree/conftest.py", "tree/.GIT/hooks/x.py", "tree/.git./x.py"):
         (tmp_path / file).write_text(CODE)
     assert (await made.policy().realize("idea/0.0.0", ("Obey.",))).edits == ()
     assert "may be changed" in made.notes()[0]

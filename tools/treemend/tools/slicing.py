@@ -9,8 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Module
+STEPS_MAX = 3000
+"""Statements of one function that are looked at, the first; the time grows with their square."""
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -49,7 +52,7 @@ class _Step:
 
 def backward_slice(scope: Scope, lines: Collection[int]) -> Slice:
     """What may decide the values that the statements at `lines` use, those statements included."""
-    steps = list(_steps(scope))
+    steps = list(islice(_steps(scope), STEPS_MAX))
     used_of: dict[int, set[str]] = {
         number: set() for number, step in enumerate(steps) if _includes(step, lines)
     }

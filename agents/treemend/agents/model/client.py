@@ -173,13 +173,10 @@ class ModelClient:
         answered: Callable[[str], Awaitable[T]],
     ) -> T:
         """The answer of the model whose turn it is, or of the next where that can't be reached or has
-        nothing to say. After a resume nobody is asked again who failed where another answered."""
-        chain = self._chain(ask.role, ask.turn)
-        calls = {name: self._calls(ask, name, kind, tools, PROMPT_CHARS_MAX) for name in chain}
-        failed = [name for name in chain if any(map(self._ledger.failed, calls[name]))]
-        if not any(self._ledger.completed(call) for name in chain for call in calls[name]):
-            failed = []
-        names = [*(name for name in chain if name not in failed), *failed]
+        nothing to say."""
+        names = self._chain(ask.role, ask.turn)
+        if len(names) > 1:
+            names = self._after_a_resume(names, ask, kind, tools)
         for name in names[:-1]:
             try:
                 return await answered(name)
@@ -189,6 +186,20 @@ class ModelClient:
             return await answered(names[-1])
         except CallFailed as failure:
             raise _gave_up(ask, names[-1], failure) from failure
+
+    def _after_a_resume(
+        self,
+        names: Sequence[str],
+        ask: Ask,
+        kind: type[BaseModel] | None,
+        tools: Sequence[ToolSpec],
+    ) -> tuple[str, ...]:
+        """Those last who failed where another answered, so that they are not asked again."""
+        calls = {name: self._calls(ask, name, kind, tools, PROMPT_CHARS_MAX) for name in names}
+        if not any(self._ledger.completed(call) for of_one in calls.values() for call in of_one):
+            return tuple(names)
+        failed = [name for name in names if any(map(self._ledger.failed, calls[name]))]
+        return (*(name for name in names if name not in failed), *failed)
 
     async def _ask_shrinking(
         self,

@@ -92,7 +92,7 @@ class Ledger:
         Raises:
             BudgetSpent: that is more than what is left.
         """
-        usd = cost_at_most(call, self._abilities(call.model).price)
+        usd = cost_at_most(call, self._abilities(call.model).charge)
         tokens = sum(tokens_at_most(call))
         self._check(usd, tokens)
         identity = call.identity(self._run)
@@ -122,7 +122,7 @@ class Ledger:
         self._settle(
             row,
             status=CallStatus.COMPLETED,
-            usd=cost_of(completion, self._abilities(row.model).price) if believed else row.usd,
+            usd=cost_of(completion, self._abilities(row.model).charge) if believed else row.usd,
             tokens=counted if believed else row.tokens,
             prompt_tokens=completion.prompt_tokens if believed else 0,
             completion_tokens=completion.completion_tokens if believed else 0,

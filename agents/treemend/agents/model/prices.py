@@ -22,14 +22,23 @@ class Price(Record):
     cached: float
 
 
+FREE = Price(prompt=0.0, completion=0.0, cached=0.0)
+
+
 class Abilities(Record):
     """What a model is known to take: several samples of one request, a JSON schema, tools; and its price,
-    None where nobody knows it."""
+    None where nobody knows it. What is replayed costs nothing, whatever it did."""
 
     samples: bool = False
     json_schema: bool = False
     tools: bool = False
     price: Price | None = None
+    is_replayed: bool = False
+
+    @property
+    def charge(self) -> Price | None:
+        """The price that is paid, None where nobody knows it."""
+        return FREE if self.is_replayed else self.price
 
 
 AbilitiesOf = Callable[[str], Abilities]

@@ -7,13 +7,12 @@ import os
 from pathlib import Path
 
 from treemend.agents.model.calls import Call, Completion
-from treemend.agents.model.prices import Abilities, AbilitiesOf, Price
+from treemend.agents.model.prices import Abilities, AbilitiesOf
 from treemend.agents.model.provider import Send, answer_text, parse_answer
 from treemend.agents.model.secrets import hide_keys
 from treemend.store.errors import ModelError, UsageError
 
 ABILITIES = "models.json"
-FREE = Price(prompt=0.0, completion=0.0, cached=0.0)
 
 
 class Recorder:
@@ -60,7 +59,7 @@ class Replayer:
 
     def abilities(self, model: str) -> Abilities:
         """As they were when it was recorded; nothing is paid for."""
-        return self._known.get(model, Abilities()).model_copy(update={"price": FREE})
+        return self._known.get(model, Abilities()).model_copy(update={"is_replayed": True})
 
     async def __call__(self, call: Call) -> Completion:
         path = self._folder / f"{call.content_digest()}.json"

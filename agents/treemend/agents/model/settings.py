@@ -46,12 +46,13 @@ def parse_models(
     chosen: dict[ModelRole, tuple[str, ...]] = {
         role: tuple(dict.fromkeys([*by_role.get(role, ()), *general])) for role in ROLES
     }
+    # Judging costs a call for each plausible candidate: only a model that is named for it does so.
+    chosen["judge"] = tuple(dict.fromkeys(by_role.get("judge", ())))
     lacking = [role for role, chain in chosen.items() if not chain and role != "judge"]
     if lacking:
         raise UsageError(
             f"No model is named for {', '.join(lacking)}.", mend="Give one --model without a role."
         )
-    chosen["judge"] = chosen["judge"] or chosen["plan"]
     if record and replay:
         raise UsageError("--record and --replay contradict each other.", mend="Give one of them.")
     return Models(

@@ -54,6 +54,13 @@ class Rethought(BaseModel):
     thought: Short
 
 
+class Graded(BaseModel):
+    """What speaks against a patch, and how likely it is right all the same, from -1 to 1."""
+
+    against: str = ""
+    grade: float
+
+
 class WrittenTest(BaseModel):
     """A test as a whole file."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from treemend.agents.model.client import PROMPT_CHARS_MAX
-from treemend.agents.model.prices import BYTES_PER_TOKEN_MIN, Abilities, abilities_of
+from treemend.agents.model.prices import BYTES_PER_TOKEN_MIN, abilities_of
 from treemend.agents.model.settings import CANDIDATES_MAX
 from treemend.agents.model_policy.policy import EDIT_REPAIRS_MAX, WRITE_TOKENS_MAX
 from treemend.agents.model_policy.thinker import TEST_TOKENS_MAX
@@ -46,16 +47,21 @@ def most_by_role(task: Task) -> list[RoleCost]:
         "plan": (REPAIR_TURNS * (3 * candidates + 2), ANSWER_TOKENS),
         "code": (candidates * (REPAIR_TURNS + EDIT_REPAIRS_MAX + 1), WRITE_TOKENS_MAX),
         "test": (REPAIR_TURNS * 3, TEST_TOKENS_MAX),
+        "judge": (REPAIR_TURNS * candidates, ANSWER_TOKENS),
     }
     asked = (PROMPT_CHARS_MAX + OVERHEAD_CHARS + len(task.symptom.issue)) // BYTES_PER_TOKEN_MIN
     return [
-        _cost(role, models.names[role][0], count, asked, answered)
+        _cost(role, models.names[role], count, asked, answered)
         for role, (count, answered) in calls.items()
+        if models.names[role]
     ]
 
 
-def _cost(role: ModelRole, model: str, calls: int, asked: int, answered: int) -> RoleCost:
-    abilities: Abilities = abilities_of(model)
-    price = abilities.price
-    usd = None if price is None else calls * (asked * price.prompt + answered * price.completion)
-    return RoleCost(role, model, calls, calls * (asked + answered), usd)
+def _cost(role: ModelRole, names: Sequence[str], calls: int, asked: int, answered: int) -> RoleCost:
+    """Of several models each may be asked, where those before have nothing to say."""
+    prices = [abilities_of(name).price for name in names]
+    usd = sum(calls * (asked * one.prompt + answered * one.completion) for one in prices if one is not None)
+    calls *= len(names)
+    return RoleCost(
+        role, ", ".join(names), calls, calls * (asked + answered), None if None in prices else usd
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from treemend.agents.feedback import Feedback
+from treemend.agents.inspection import render
 from treemend.agents.model.client import Ask, ModelClient, Unusable
-from treemend.agents.model.ledger import Ledger
+from treemend.agents.model.ledger import BudgetSpent, Ledger
 from treemend.agents.model.prices import AbilitiesOf, abilities_of
 from treemend.agents.model.prompts import Prompt, Section
 from treemend.agents.model.provider import LitellmProvider, Send
 from treemend.agents.model.recordings import Recorder, Replayer
-from treemend.agents.model_policy.answers import WrittenTests
+from treemend.agents.model_policy.answers import Graded, WrittenTests
 from treemend.agents.model_policy.brief import brief_sections, code_of, issue_section
 from treemend.agents.model_policy.policy import Context, ModelPolicy, template
 from treemend.agents.model_policy.reproducers import (
@@ -31,7 +33,8 @@ from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.store.database import Store
-from treemend.store.records import Models, Run, TestOrigin, TestOutcome
+from treemend.store.records import Candidate, Models, Run, TestOrigin, TestOutcome
+from treemend.tools.paths import is_protected
 from treemend.tools.repotools.registry import run_tool
 from treemend.tools.repotools.results import Snippets
 from treemend.verify.runner import TestResult
@@ -39,6 +42,7 @@ from treemend.verify.runner import TestResult
 TESTS_MAX = 4
 TEST_TOKENS_MAX = 8192
 RELEVANT_MAX = 6
+SLICE_LINES_MAX = 40
 NOT_RUN = TestResult(outcome=TestOutcome.NOT_RUN, duration_s=0.0)
 
 
@@ -58,7 +62,7 @@ class Thinker:
         symptom = context.task.symptom
         labels = {test.id: test.behaviour for test in observation.reproducers}
         templates = TemplatePolicy(plan, context.task.seed) if plan.suspicion(plan.symptom.failures) else None
-        brief = brief_sections(symptom, plan, labels)
+        brief = (*brief_sections(symptom, plan, labels), *deciding_lines(context, plan.symptom))
         known = Context(plan, brief, labels, lambda: open_run_index(context), context.listener)
         return ModelPolicy(known, self._client, templates)
 
@@ -100,6 +104,21 @@ class Thinker:
         ]
         record_cases(context, tests, TestOrigin.GENERATED)
         return tuple(tests)
+
+    async def grade(self, context: RunContext, candidate: Candidate) -> float | None:
+        """How good a plausible candidate is to the model that judges, in [-1, 1]; None where none was named,
+        or it doesn't say."""
+        if not self._client.models("judge"):
+            return None
+        patch = Section("patch", candidate.patch.decode("utf-8", "replace"), 75)
+        ask = Ask("judge", f"grade/{candidate.seq}", self._prompt(context, "grade", patch))
+        try:
+            graded = await self._client.structured(ask, Graded)
+        except (Unusable, BudgetSpent) as error:
+            why = "the budget is spent" if isinstance(error, BudgetSpent) else str(error)
+            context.listener(Noted(f"#{candidate.seq} is not graded: {why}"))
+            return None
+        return max(-1.0, min(1.0, graded.grade))
 
     async def _again(
         self,
@@ -154,6 +173,19 @@ def _relevant_code(context: RunContext) -> str:
             paths += [snippet.place.path for snippet in answer.snippets]
     sources = EditableSources(context.tree, context.task.only, {})
     return code_of(dict.fromkeys(paths), sources)
+
+
+def deciding_lines(context: RunContext, failing: Feedback) -> tuple[Section, ...]:
+    """The lines that may decide the assertion of the first test of the tree that fails."""
+    frames = (frame for one in failing.failures.values() for frame in one.frames)
+    asserted = next((f for f in frames if is_protected(f.path) and (context.tree / f.path).is_file()), None)
+    if asserted is None:
+        return ()
+    place = f"{asserted.path}:{asserted.line}"
+    with open_run_index(context) as index:
+        answer = run_tool(index, "get_slice", {"place": place, "limit": SLICE_LINES_MAX})
+    title = "lines-that-may-decide-the-assertion"
+    return (Section(title, render(answer), 65),) if answer.found else ()
 
 
 def open_thinker(store: Store, run: Run, models: Models) -> Thinker:
