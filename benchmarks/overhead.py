@@ -227,7 +227,7 @@ def main() -> int:
     print(f"{clock.calls} model calls, {clock.evaluations} evaluations: {spent_ms:.0f} ms")
     print(f"{step_ms:.2f} ms a step (a model call or an evaluation); the goal is {GOAL_MS:g}")
     if options.profile:
-        profiler = cProfile.Profile()
+        profiler = cProfile.Profile(time.process_time)
         measure(options.candidates, profiler)
         found = whose(profiler)
         total = sum(found.values())

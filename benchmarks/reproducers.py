@@ -52,6 +52,7 @@ from treemend.agents.model_policy.thinker import Thinker, connect
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Parent, Policy
 from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
+from treemend.agents.run_context import executions_of
 from treemend.agents.run_index import open_run_index
 from treemend.agents.runners import make_runners
 from treemend.agents.runs import new_run
@@ -59,10 +60,12 @@ from treemend.agents.scripted_provider import Rule
 from treemend.agents.steps import Steps
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.agents.wiring import open_context
+from treemend.search.reward import REPRODUCED_REWARD
 from treemend.store.database import open_store
 from treemend.store.errors import TreemendError
-from treemend.store.records import Budget, Candidate, Models, Place, TestOutcome, Verdict
+from treemend.store.records import Budget, Candidate, Models, Place, Spend, TestOutcome, Verdict
 from treemend.verify.b4 import B4
+from treemend.verify.judgement import tally
 from treemend.verify.runner import TestRequest
 
 Arm = Literal["none", "hidden", "diagnosis", "shown"]
@@ -94,9 +97,23 @@ class Nothing(Evaluator):
     async def evaluate(
         self, candidate: Candidate, places: Sequence[Place], before: Feedback
     ) -> tuple[Verdict, Feedback | None]:
-        verdict, _ = await super().evaluate(candidate, places, before)
-        holds = not verdict.regressions and not verdict.not_run
-        return verdict.model_copy(update={"plausible": holds, "reward": 0.8 if holds else 0.0}), None
+        regression = self._baseline.regression
+        report = await self._run(self._request(candidate, regression, gate=None), self._context.warm)
+        result = tally(report, (), regression)
+        holds = not (result.regressions or result.not_run)
+        verdict = Verdict(
+            candidate=candidate.seq,
+            targets_passed=0,
+            targets=0,
+            regressions=result.regressions,
+            not_run=result.not_run,
+            plausible=holds,
+            reward=REPRODUCED_REWARD if holds else 0.0,
+        )
+        executions = executions_of(report, candidate.seq, attempt=1)
+        spend = Spend(step=f"candidate-{candidate.seq}", purpose="candidate", wall_s=report.wall_s)
+        self._context.store.record_evaluation(self._context.id, verdict, executions, spend)
+        return verdict, None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,7 @@ class ScriptedThinker:
         """For a scripted provider."""
         return [
             Rule(last="# Task: reproduce", respond=self._tests),
+            Rule(last="The tests were run on the code as it is", respond=self._tests_again),
             Rule(last="# Task: further tests", answer={"tests": []}),
             Rule(last="# Task: observations", respond=self._observations),
             Rule(last="# Task: further observations", respond=self._observations),
@@ -157,7 +158,7 @@ class ScriptedThinker:
 
     def _tests(self, request: Request) -> dict[str, Any]:
         """The tests that fail, each for itself; some with a wrong idea of what should come out."""
-        draw = self._draw(_asked(request))
+        draw = self._draw("tests")
         head, *bodies = re.split(r"^(?=def test_)", self._task.tests, flags=re.MULTILINE)
         told = []
         for body in bodies[: self._task.failing_count]:
@@ -166,6 +167,12 @@ class ScriptedThinker:
             name = body.partition("(")[0].removeprefix("def test_").replace("_", " ")
             told.append({"behaviour": name, "fails_with": "", "code": code})
         return {"tests": told}
+
+    def _tests_again(self, request: Request) -> dict[str, Any]:
+        """The same tests, with the exception that each was seen to fail with."""
+        written = self._tests(request)["tests"]
+        seen = dict(re.findall(r"^- (.*?): it fails with (\w+)", request.last, re.MULTILINE))
+        return {"tests": [{**test, "fails_with": seen.get(test["behaviour"], "")} for test in written]}
 
     def _ideas(self, request: Request) -> dict[str, Any]:
         observed = _asked(request).partition("1. Say in one")[0].partition("Tried already")[0]

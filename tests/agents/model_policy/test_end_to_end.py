@@ -221,21 +221,19 @@ def test_on_a_half_mended_tree_the_rest_is_repaired_whatever_the_model_claims(
     assert result.returncode != 7, result.stderr.decode()
 
 
-KILLS = 10
-
-
-def test_S12_a_run_killed_ten_times_asks_nothing_twice_and_ends_as_one_that_was_not(
-    models: Models, examples: Path, tmp_path: Path
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.thorough)])
+def test_S12_a_run_killed_often_asks_nothing_twice_and_ends_as_one_that_was_not(
+    models: Models, examples: Path, tmp_path: Path, kills: int
 ) -> None:
     """Each process dies at the second request that it makes: the first is the one under way at the last
-    kill, so that ten of them die at ten points of the run, one after another."""
+    kill, so that they die at points of the run one after another."""
     repo, untouched = examples / "late-fee", Models(models.server, tmp_path / "untouched")
     untouched.folder.mkdir()
     whole, wanted = untouched.run(issue(repo), *SHORT, repo=repo)
     assert whole.returncode == 0, whole.stderr.decode()
     sent: list[Request] = []
     answered: set[str] = set()
-    for number in range(KILLS):
+    for number in range(kills):
         dies_at = 2 if number else 1
 
         def kill(request: Request, dies_at: int = dies_at) -> None:
@@ -258,7 +256,7 @@ def test_S12_a_run_killed_ten_times_asks_nothing_twice_and_ends_as_one_that_was_
     assert whole_ones == {text_of(one) for one in wanted}
     calls = model_calls(models)
     lost = [call for call in calls if call.status is CallStatus.LOST]
-    assert len(lost) >= KILLS and len(sent) + len(requests) <= len(calls)
+    assert len(lost) >= kills and len(sent) + len(requests) <= len(calls)
     spent = sum(call.tokens for call in calls) - sum(call.tokens for call in lost)
     assert spent == sum(call.tokens for call in model_calls(untouched))
 

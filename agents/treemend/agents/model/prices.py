@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 
 from treemend.agents.model.calls import Call, Completion
 from treemend.agents.model.provider import load_litellm
@@ -44,6 +45,7 @@ class Abilities(Record):
 AbilitiesOf = Callable[[str], Abilities]
 
 
+@cache
 def abilities_of(model: str) -> Abilities:
     """What litellm's own table, which comes with it, says of a model; nothing where it doesn't know it."""
     litellm = load_litellm()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from treemend.agents.model.calls import Call, Completion, Message, ToolCall
@@ -32,6 +33,7 @@ NO_KEY = "none"
 """What a server of one's own is sent where there is no key."""
 
 
+@cache
 def load_litellm() -> Any:
     """litellm, told to look nothing up on the network, read no `.env`, and print nothing."""
     # Read on import: a `.env` beside the repository under repair must not configure anything.

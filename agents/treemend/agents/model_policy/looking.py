@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 
 from treemend.agents.inspection import render
 from treemend.agents.model.calls import ToolSpec
@@ -19,6 +20,7 @@ ARGUMENTS_SHOWN = 200
 WORTH = 30
 
 
+@cache
 def tool_specs() -> tuple[ToolSpec, ...]:
     """All repository tools, as models take them."""
     return tuple(
