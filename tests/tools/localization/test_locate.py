@@ -16,6 +16,7 @@ from treemend.store.records import Frame, Symptom
 from treemend.tools.fusion import fuse_by_rank
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.locate import FunctionHit, Located, locate
+from treemend.tools.localization.ranker import fitted_model
 
 Opener = Callable[[dict[str, str | bytes]], RepositoryIndex]
 
@@ -298,7 +299,7 @@ def test_the_answer_does_not_depend_on_the_order_of_indexing(tmp_path: Path) -> 
             for name in names:
                 (tree / name).write_text(code)
             index.refresh()
-            answers.append([(hit.path, hit.name) for hit in locate(index, "round_price is off").functions])
+            answers.append(locate(index, "round_price is off", model=fitted_model()).functions)
     assert answers[0] == answers[1]
 
 
