@@ -17,6 +17,7 @@ from treemend.agents.progress import Listener, ignore
 from treemend.store.records import Budget, Outcome, RunId, Strategy, Task
 
 if TYPE_CHECKING:
+    from treemend.agents.questions import Ask
     from treemend.agents.receipt import Receipt
     from treemend.store.database import Store
     from treemend.store.records import Run
@@ -66,6 +67,7 @@ async def repair_async(
     replay: str | Path = "",
     seed: int = 0,
     on_event: Listener = ignore,
+    ask: Ask | None = None,
     store: str | Path | None = None,
 ) -> RepairResult:
     """Look for a patch that mends the symptom; with no symptom given, whatever test fails.
@@ -87,6 +89,7 @@ async def repair_async(
         record: A folder that completions are kept in.
         replay: A folder that completions come from, with no network.
         on_event: Is told what goes on, in this thread, while it goes on.
+        ask: Asks a person which of a model's tests are right, where candidates part (`questions.Question`).
         store: Where runs are recorded; None is the user's state folder.
 
     Cancelling the task ends the run at once and leaves it resumable.
@@ -120,7 +123,7 @@ async def repair_async(
         models=chosen,
         seed=seed,
     )
-    return await run_task(open_store(store), task, on_event)
+    return await run_task(open_store(store), task, on_event, ask)
 
 
 def _blocking(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
@@ -212,12 +215,14 @@ verify = _blocking(verify_async)
 """`verify_async` for programs without an event loop, with the same arguments."""
 
 
-async def run_task(store: Store, task: Task, on_event: Listener = ignore) -> RepairResult:
+async def run_task(
+    store: Store, task: Task, on_event: Listener = ignore, ask: Ask | None = None
+) -> RepairResult:
     """Record a task as a new run and carry it out."""
     from treemend.agents.runs import new_run
     from treemend.agents.wiring import carry_out
 
-    return result_of(store, await carry_out(store, new_run(store, task), on_event))
+    return result_of(store, await carry_out(store, new_run(store, task), on_event, ask))
 
 
 def result_of(store: Store, run: Run) -> RepairResult:

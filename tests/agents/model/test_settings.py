@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from treemend.agents.model.settings import check_prices, model_budget, parse_models
-from treemend.agents.model_policy.cost import most_by_role
+from treemend.agents.model_policy.cost import RoleCost, most_by_role
 from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Models, Task
 
@@ -68,3 +68,16 @@ def test_a_dry_run_bounds_each_role() -> None:
     assert sum(cost.usd or 0.0 for cost in few) > 0.0
     unknown = most_by_role(Task(repo="/r", models=one("openai/never-heard-of")))
     assert all(cost.usd is None and cost.tokens > 0 for cost in unknown)
+
+
+def test_of_several_models_a_dry_run_counts_each_and_a_judge_where_it_is_named() -> None:
+    def most(*names: str) -> dict[str, RoleCost]:
+        models = parse_models(names)
+        assert models is not None
+        return {cost.role: cost for cost in most_by_role(Task(repo="/r", models=models))}
+
+    one_model, other = most("openai/gpt-4o-mini"), most("openai/gpt-4.1-mini")
+    both = most("openai/gpt-4o-mini", "openai/gpt-4.1-mini", "judge=openai/gpt-4o-mini")
+    assert both["code"].usd == pytest.approx((one_model["code"].usd or 0.0) + (other["code"].usd or 0.0))
+    assert both["code"].calls == 2 * one_model["code"].calls
+    assert "judge" in both and "judge" not in one_model
