@@ -78,7 +78,7 @@ async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> 
     if run.task.kind == "verify":
         await verify_submitted(context)
         return
-    thinker = _thinker(store, run)
+    thinker = _thinker(store, run, context)
     steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
     from treemend.agents.graph import build_graph
@@ -134,12 +134,12 @@ def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunCont
     )
 
 
-def _thinker(store: Store, run: Run) -> Thinker | None:
+def _thinker(store: Store, run: Run, context: RunContext) -> Thinker | None:
     if run.task.models is None:
         return None
     from treemend.agents.model_policy.thinker import open_thinker
 
-    return open_thinker(store, run, run.task.models)
+    return open_thinker(store, run, run.task.models, context.elapsed_s)
 
 
 def _template_policy(seed: int) -> Any:

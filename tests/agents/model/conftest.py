@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from treemend.agents.intake import make_task
 from treemend.agents.model.calls import Call, Completion
-from treemend.agents.model.client import Ask, ModelClient
+from treemend.agents.model.client import Ask, ModelClient, TimeLeft
 from treemend.agents.model.ledger import Ledger
 from treemend.agents.model.prices import Abilities, AbilitiesOf, Price
 from treemend.agents.model.prompts import NEVER_LEFT_OUT, Prompt, Section, Template
@@ -56,12 +57,14 @@ class Bench:
         budget: Budget | None = None,
         known: AbilitiesOf | None = None,
         send: Send | None = None,
+        time_left: TimeLeft = lambda: math.inf,
     ) -> ModelClient:
         """A client whose waits take no time."""
         known = known or abilities()
         chain = names or (MODEL,)
         models = Models(names={"plan": chain, "code": chain, "test": chain, "judge": chain})
-        return ModelClient(models, self.ledger(budget, known), send or self.send(), known, self._sleep)
+        ledger = self.ledger(budget, known)
+        return ModelClient(models, ledger, send or self.send(), known, self._sleep, time_left)
 
     def send(self, read_s: float = 120.0) -> LitellmProvider:
         self.providers.append(LitellmProvider(self.provider.base_url, read_s_max=read_s))

@@ -182,3 +182,24 @@ async def test_who_has_the_first_turn_is_the_same_in_a_replay(bench: MakeBench) 
     client = bench([]).client(*names, send=replayer, known=replayer.abilities)
     assert await client.answer(ask("what?")) == await client.answer(ask("?", turn=1)) == ["kept"]
     assert client.spent_words.endswith("$0.0000")
+
+
+async def test_an_answer_is_waited_for_no_longer_than_the_run_may_take(bench: MakeBench) -> None:
+    made = bench([Rule(fault="hang")])
+    client = made.client(time_left=lambda: 0.2)
+    with pytest.raises(BudgetSpent) as spent:
+        await client.answer(ask("what?"))
+    assert spent.value.limit == "time"
+    (row,) = made.store.model_calls(made.run.id)
+    assert row.status is CallStatus.LOST
+    assert row.tokens > 0, "what may be charged for is booked"
+
+
+async def test_nothing_is_asked_when_the_time_is_up(bench: MakeBench) -> None:
+    made = bench([Rule(answers=("answered before",))])
+    assert await made.client().answer(ask("what?")) == ["answered before"]
+    late = made.client(time_left=lambda: 0.0)
+    assert await late.answer(ask("what?")) == ["answered before"], "what was paid for costs no time"
+    with pytest.raises(BudgetSpent):
+        await late.answer(ask("and what else?"))
+    assert len(made.provider.requests) == 1

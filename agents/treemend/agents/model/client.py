@@ -4,6 +4,7 @@ twice for what was answered."""
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from treemend.agents.model.calls import Call, Completion, ToolSpec
 from treemend.agents.model.failures import MENDS, RETRIED, CallFailed, Kind
-from treemend.agents.model.ledger import Ledger, shown_spent
+from treemend.agents.model.ledger import BudgetSpent, Ledger, shown_spent
 from treemend.agents.model.parsing import Unparsed, parse_as
 from treemend.agents.model.prices import AbilitiesOf
 from treemend.agents.model.prompts import Prompt
@@ -25,6 +26,8 @@ from treemend.store.records import ModelRole, Models
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
+TimeLeft = Callable[[], float]
+"""Seconds that the run has left, `math.inf` where nothing bounds them."""
 
 TRIES_MAX = 5
 BACKOFF_S = 1.0
@@ -77,7 +80,7 @@ class ModelClient:
     """Speaks to the models of one run.
 
     Raises (from every question):
-        BudgetSpent: the answer could cost more than what is left.
+        BudgetSpent: the answer could cost more than what is left, or did not come in the time left.
         ModelError: no model of the role can be reached.
         Unusable: the answer can't be used.
     """
@@ -89,12 +92,14 @@ class ModelClient:
         send: Send,
         abilities: AbilitiesOf,
         sleep: Sleep = asyncio.sleep,
+        time_left: TimeLeft = lambda: math.inf,
     ) -> None:
         self._models = models
         self._ledger = ledger
         self._send = send
         self._abilities = cache(abilities)
         self._sleep = sleep
+        self._time_left = time_left
 
     @property
     def spent_words(self) -> str:
@@ -268,9 +273,16 @@ class ModelClient:
         raise AssertionError("the last try returns or raises")
 
     async def _try(self, call: Call) -> Completion:
+        left_s = self._time_left()
+        if left_s <= 0.0:
+            raise BudgetSpent("time")
         row = self._ledger.book(call)
         try:
-            completion = await self._send(call)
+            async with asyncio.timeout(None if left_s == math.inf else left_s):
+                completion = await self._send(call)
+        except TimeoutError as late:
+            self._ledger.fail(row, CallFailed(Kind.TIMEOUT, "the time of the run was up"))
+            raise BudgetSpent("time") from late
         except CallFailed as failure:
             self._ledger.fail(row, failure)
             raise

@@ -22,9 +22,9 @@ KILLED = "the process ended before the answer came"
 
 @dataclass(eq=False)
 class BudgetSpent(Exception):
-    """The next call could cost more than what is left."""
+    """The next call could cost more than what is left, or take longer."""
 
-    limit: Literal["usd", "tokens"]
+    limit: Literal["usd", "tokens", "time"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from treemend.agents.feedback import Feedback
@@ -32,6 +35,7 @@ from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
 from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
 from treemend.agents.template_policy import TemplatePolicy
+from treemend.search.budget import with_time_to_search
 from treemend.store.database import Store
 from treemend.store.records import Candidate, Models, Run, TestOrigin, TestOutcome
 from treemend.tools.paths import is_protected
@@ -188,11 +192,19 @@ def deciding_lines(context: RunContext, failing: Feedback) -> tuple[Section, ...
     return (Section(title, render(answer), 65),) if answer.found else ()
 
 
-def open_thinker(store: Store, run: Run, models: Models) -> Thinker:
-    """The models that a task names, with the ledger of its run."""
+def open_thinker(store: Store, run: Run, models: Models, elapsed_s: Callable[[], float]) -> Thinker:
+    """The models that a task names, with the ledger of its run, which has taken `elapsed_s` so far."""
     send, abilities, provider = connect(models)
-    ledger = Ledger(store, run.id, run.task.budget, abilities)
-    return Thinker(ModelClient(models, ledger, send, abilities), provider)
+    budget = run.task.budget
+    ledger = Ledger(store, run.id, budget, abilities)
+    limit_s = cache(lambda: with_time_to_search(budget, elapsed_s()).time_s)
+
+    def time_left() -> float:
+        """From the first call on there is as much time as a search gets."""
+        limit = limit_s()
+        return math.inf if limit is None else limit - elapsed_s()
+
+    return Thinker(ModelClient(models, ledger, send, abilities, time_left=time_left), provider)
 
 
 def connect(models: Models) -> tuple[Send, AbilitiesOf, LitellmProvider | None]:
