@@ -33,7 +33,7 @@ from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.evidence import FEATURES, gather_evidence
 from treemend.tools.localization.locate import cues_of
 
-_PENALTY = 50.0
+_PENALTY = 200.0
 _GOLD_MAX = 3
 """A fix of more functions says little about where an issue points."""
 _ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
