@@ -291,9 +291,10 @@ from treemend.verify.sandboxes import find_sandbox
 choice, tree, marker, program, *readable = sys.argv[1:]
 source = '''
 import os, subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", sys.argv[1]],
-                 start_new_session=True)
-os.write(int(os.environ["TREEMEND_REPORT_FD"]), b"x")
+report = os.environ["TREEMEND_REPORT_FD"]
+child = "import os, sys, time; os.write(int(sys.argv[2]), b'x'); time.sleep(1000)"
+subprocess.Popen([sys.executable, "-c", child, sys.argv[1], report],
+                 start_new_session=True, pass_fds=[int(report)])
 time.sleep(1000)
 '''
 command = Command(
