@@ -50,12 +50,13 @@ def test_outer_mounts_come_first(repo: Path) -> None:
     assert targets == sorted(targets)
 
 
-def test_folders_above_are_open_to_all(repo: Path) -> None:
-    """bwrap itself makes them for their owner only."""
-    command = Command(argv=("true",), tree=repo, at=Path("/root/a/b"))
+def test_folders_above_a_readable_path_are_open_to_all(repo: Path) -> None:
+    """Those above a bind bwrap itself makes for their owner only, those above the copy's place for all."""
+    readable = repo / ".venv"
+    command = Command(argv=("true",), tree=repo, at=Path("/root/a/b"), readable=(readable,))
     text = " ".join(workspace_arguments(command, place(command), None))
-    assert "--dir /root --dir /root/a " in text
-    assert text.endswith("--tmpfs /root/a/b --remount-ro /")
+    assert f"--dir {repo.parent} --dir {repo} --ro-bind {readable} {readable} " in text
+    assert "--dir /root" not in text and "--tmpfs /root/a/b" in text
 
 
 @pytest.mark.parametrize("path", ["/", "/proc/1", "/dev/sda", "/sys", "relative"])

@@ -129,18 +129,17 @@ def workspace_arguments(command: Command, placement: Placement, overlay: Path | 
         arguments += ["--ro-bind", str(overlay), str(OVERLAY)]
     made = {Path("/"), Path("/tmp"), Path("/run"), Path("/dev"), _SHM}
     for path in sorted((placement.at, *placement.readable)):
-        arguments += _folders(path, placement, made)
         if path == placement.at:
             size = str(command.limits.tree_bytes)
             arguments += ["--size", size, "--tmpfs", str(path)]
         else:
-            arguments += ["--ro-bind", str(path), str(path)]
+            arguments += [*_folders(path, placement, made), "--ro-bind", str(path), str(path)]
         made.add(path)
     return [*arguments, "--remount-ro", "/"]
 
 
 def _folders(path: Path, placement: Placement, made: set[Path]) -> list[str]:
-    """Make the folders above a mount point traversable; bwrap's own are of mode 0700."""
+    """Make the folders above a readable path traversable; those that bwrap makes for it are of mode 0700."""
     arguments = []
     for parent in reversed(path.parents):
         if parent in made or _visible(parent, placement.at, placement.readable):
