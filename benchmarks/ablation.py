@@ -98,7 +98,6 @@ BUBBLEWRAP = (
     option("--file * /etc/hosts", FEATURES),
     option("--ro-bind * /run/treemend/source/tree", FEATURES),
     option("--ro-bind * /run/treemend/source/overlay", "test_overlay"),
-    option("--dir /home/some\u00a0body", FEATURES),
     option("--size * --tmpfs /home/some\u00a0body/répo", "E31", count=2),
     option("--tmpfs /home/some\u00a0body/répo", FEATURES),
     option("--remount-ro /", "E20_only", (USER,)),
