@@ -17,6 +17,7 @@ IsOver = Callable[[int], bool]
 """Whether a command is over its limits of disk, given the id of its first process."""
 
 _DU_LIMIT_S = 20.0
+_COUNTED_ANYWAY = 30
 
 
 @contextlib.contextmanager
@@ -43,15 +44,17 @@ def mounts_over(mounts: Sequence[Path], limits: Limits) -> Iterator[IsOver]:
 def folder_over(folder: Path, limits: Limits) -> IsOver:
     """Watches a folder in a file system that others use, too.
 
-    The folder can't have passed a limit before the whole file system has grown by what was left to it; only
-    then is it counted.
+    It is counted once the whole file system has grown by what was left to it, and at every so many looks
+    besides: where others free space meanwhile, the file system hides what the folder takes.
     """
+    looks = 0
     alarm_bytes, alarm_files = (used + left for used, left in zip(_used(folder), _left(limits), strict=True))
 
     def is_over(pid: int) -> bool:
-        nonlocal alarm_bytes, alarm_files
+        nonlocal alarm_bytes, alarm_files, looks
+        looks += 1
         used_bytes, used_files = _used(folder)
-        if used_bytes <= alarm_bytes and used_files <= alarm_files:
+        if looks % _COUNTED_ANYWAY and used_bytes <= alarm_bytes and used_files <= alarm_files:
             return False
         left_bytes = limits.tree_bytes - _counted(folder, "--block-size=1")
         left_files = limits.files - _counted(folder, "--inodes")
