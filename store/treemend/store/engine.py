@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlmodel import Session
 
+from treemend.store.copying import copy_database
 from treemend.store.errors import StoreError
 from treemend.store.tables import SCHEMA_VERSION, SchemaRow, StoreRow
 
@@ -124,20 +125,13 @@ def _upgrade(engine: Engine) -> None:
         # Another process may have done it since.
         if row.version < SCHEMA_VERSION:
             if engine.dialect.name == "sqlite":
-                _keep_copy(Path(engine.url.database or ""), row.version)
+                database = Path(engine.url.database or "")
+                # Nobody can write to it meanwhile.
+                copy_database(database, database.with_name(f"{database.name}.schema-{row.version}"))
             migrate(connection, row.version)
             row.version, row.treemend = SCHEMA_VERSION, version("treemend")
             session.add(row)
             session.commit()
-
-
-def _keep_copy(database: Path, found: int) -> None:
-    """Call it while no other process can write."""
-    unfinished = database.with_name(f"{database.name}.unfinished-copy")
-    unfinished.unlink(missing_ok=True)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(unfinished)) as copy:
-        source.backup(copy)
-    unfinished.replace(database.with_name(f"{database.name}.schema-{found}"))
 
 
 def _create(engine: Engine, name: str) -> None:

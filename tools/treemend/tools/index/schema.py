@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from treemend.store.copying import copy_database
 from treemend.store.errors import StoreError
 
 FORMAT = 2
@@ -72,18 +73,9 @@ def remove(path: Path) -> None:
 
 def copy_cache(source: Path, target: Path) -> None:
     """Let a new cache begin with what another knows; without one that can be copied, nothing happens."""
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
+    with suppress(OSError, sqlite3.Error):
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        reading = f"{source.absolute().as_uri()}?mode=ro"
-        with (
-            closing(sqlite3.connect(reading, uri=True)) as known,
-            closing(sqlite3.connect(unfinished)) as copy,
-        ):
-            known.backup(copy)
-        unfinished.replace(target)
-    except (OSError, sqlite3.Error):
-        unfinished.unlink(missing_ok=True)
+        copy_database(source, target)
 
 
 class _Outdated(Exception):
