@@ -48,6 +48,17 @@ def repository(tmp_path: Path) -> RepositoryIndex:
     return RepositoryIndex(root, tmp_path / "cache" / "index.db")
 
 
+def test_a_form_feed_ends_no_line(repository: RepositoryIndex) -> None:
+    text = "DAYS = 21\n\f\ndef due(lent):\n    return lent + DAYS\n"
+    (repository.root / "pages.py").write_text(text)
+    with repository as index:
+        index.refresh()
+        answer = run_tool(index, "get_slice", {"place": "pages.py:4"})
+    assert isinstance(answer, Slice)
+    told = [(one.place.line, one.text) for one in answer.lines]
+    assert told == [(4, "return lent + DAYS"), (3, "def due(lent):"), (1, "DAYS = 21")]
+
+
 def test_a_failing_assertion_leads_through_the_calls_to_what_decides_it(repository: RepositoryIndex) -> None:
     with repository as index:
         index.refresh()

@@ -79,7 +79,9 @@ class _Slicer:
         row = rows[0]
         if row.language != "python":
             return f"{row.path} is no Python."
-        lines = "\n".join(source_lines(self._index.root, row.path)).splitlines()
+        # As Python counts lines, and bytes do; a text's lines end at form feeds, too.
+        data = "\n".join(source_lines(self._index.root, row.path)).encode()
+        lines = [line.decode() for line in data.splitlines()]
         try:
             tree = ast.parse("\n".join(lines))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
