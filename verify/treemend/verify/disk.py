@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from treemend.verify.sandbox import Limits
@@ -17,7 +18,7 @@ IsOver = Callable[[int], bool]
 """Whether a command is over its limits of disk, given the id of its first process."""
 
 _DU_LIMIT_S = 20.0
-_COUNTED_ANYWAY = 30
+_LOOKS_PER_COUNT = 30
 
 
 @contextlib.contextmanager
@@ -47,14 +48,14 @@ def folder_over(folder: Path, limits: Limits) -> IsOver:
     It is counted once the whole file system has grown by what was left to it, and at every so many looks
     besides: where others free space meanwhile, the file system hides what the folder takes.
     """
-    looks = 0
+    looks = count(1)
     alarm_bytes, alarm_files = (used + left for used, left in zip(_used(folder), _left(limits), strict=True))
 
     def is_over(pid: int) -> bool:
-        nonlocal alarm_bytes, alarm_files, looks
-        looks += 1
+        nonlocal alarm_bytes, alarm_files
+        is_due = next(looks) % _LOOKS_PER_COUNT == 0
         used_bytes, used_files = _used(folder)
-        if looks % _COUNTED_ANYWAY and used_bytes <= alarm_bytes and used_files <= alarm_files:
+        if not is_due and used_bytes <= alarm_bytes and used_files <= alarm_files:
             return False
         left_bytes = limits.tree_bytes - _counted(folder, "--block-size=1")
         left_files = limits.files - _counted(folder, "--inodes")
