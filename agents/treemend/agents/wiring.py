@@ -73,12 +73,11 @@ async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None 
 
 
 async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> None:
-    context = open_context(store, run, listener)
-    context.ask = ask
+    context = open_context(store, run, listener, ask)
     if run.task.kind == "verify":
         await verify_submitted(context)
         return
-    thinker = _thinker(store, run, context)
+    thinker = _thinker(context)
     steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
     from treemend.agents.graph import build_graph
@@ -100,7 +99,7 @@ async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> 
                 await thinker.close()
 
 
-def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunContext:
+def open_context(store: Store, run: Run, listener: Listener = ignore, ask: Ask | None = None) -> RunContext:
     """The services that a run works with. Raises SandboxUnavailableError where nothing can confine tests."""
     task = run.task
     sweep_leftovers()
@@ -129,17 +128,19 @@ def open_context(store: Store, run: Run, listener: Listener = ignore) -> RunCont
         target=runners.target,
         runner_on=runners.on,
         listener=listener,
+        ask=ask,
         spent_before_s=sum(spend.wall_s for spend in spent),
         tests_run=sum(spend.tests_run for spend in spent),
     )
 
 
-def _thinker(store: Store, run: Run, context: RunContext) -> Thinker | None:
-    if run.task.models is None:
+def _thinker(context: RunContext) -> Thinker | None:
+    models = context.task.models
+    if models is None:
         return None
     from treemend.agents.model_policy.thinker import open_thinker
 
-    return open_thinker(store, run, run.task.models, context.elapsed_s)
+    return open_thinker(context.store, context.run, models, context.elapsed_s)
 
 
 def _template_policy(seed: int) -> Any:

@@ -8,7 +8,6 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
@@ -97,7 +96,7 @@ class ModelClient:
         self._models = models
         self._ledger = ledger
         self._send = send
-        self._abilities = cache(abilities)
+        self._abilities = abilities
         self._sleep = sleep
         self._time_left = time_left
 

@@ -43,11 +43,11 @@ def parse_models(
         if api_base or record or replay:
             raise UsageError("No model is named.", mend="Name one with --model.")
         return None
-    chosen: dict[ModelRole, tuple[str, ...]] = {
-        role: tuple(dict.fromkeys([*by_role.get(role, ()), *general])) for role in ROLES
-    }
     # Judging costs a call for each plausible candidate: only a model that is named for it does so.
-    chosen["judge"] = tuple(dict.fromkeys(by_role.get("judge", ())))
+    chosen: dict[ModelRole, tuple[str, ...]] = {
+        role: tuple(dict.fromkeys([*by_role.get(role, ()), *(general if role != "judge" else ())]))
+        for role in ROLES
+    }
     lacking = [role for role, chain in chosen.items() if not chain and role != "judge"]
     if lacking:
         raise UsageError(

@@ -53,6 +53,11 @@ M = TypeVar("M", bound=BaseModel)
 OpenIndex = Callable[[], AbstractContextManager[RepositoryIndex]]
 
 
+def patch_section(patch: bytes) -> Section:
+    """The patch that a question is about."""
+    return Section("patch", patch.decode("utf-8", "replace"), WORTH)
+
+
 def template(name: str) -> Template:
     """A prompt of this package."""
     return load_template(PACKAGE, name)
@@ -112,7 +117,7 @@ class ModelPolicy:
             return ""
         explanation = await explain()
         shown = (
-            Section("patch", patch.decode("utf-8", "replace"), WORTH),
+            patch_section(patch),
             Section("what-it-showed", describe(feedback, self._context.labels), WORTH),
             Section("how-it-came", "" if explanation is None else describe_run(explanation), WORTH),
         )

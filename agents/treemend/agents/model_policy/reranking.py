@@ -123,8 +123,8 @@ class _Asking:
         )
         ask = Ask("plan", step, prompt, max_tokens=ORDER_TOKENS_MAX)
         told = (await self._client.structured(ask, Order)).order
-        chosen = [number - 1 for number in dict.fromkeys(told) if 1 <= number <= count]
-        return [*chosen, *(place for place in range(count) if place not in set(chosen))]
+        chosen = (number - 1 for number in told if 1 <= number <= count)
+        return list(dict.fromkeys([*chosen, *range(count)]))
 
     def _shown(self, number: int, hit: FunctionHit) -> str:
         lines = source_lines(self._root, hit.path)

@@ -18,7 +18,7 @@ from treemend.agents.model.provider import LitellmProvider, Send
 from treemend.agents.model.recordings import Recorder, Replayer
 from treemend.agents.model_policy.answers import Graded, WrittenTests
 from treemend.agents.model_policy.brief import brief_sections, code_of, issue_section
-from treemend.agents.model_policy.policy import Context, ModelPolicy, template
+from treemend.agents.model_policy.policy import Context, ModelPolicy, patch_section, template
 from treemend.agents.model_policy.reproducers import (
     Tried,
     drafts_of,
@@ -56,6 +56,7 @@ class Thinker:
     def __init__(self, client: ModelClient, provider: LitellmProvider | None) -> None:
         self._client = client
         self._provider = provider
+        self._code: str | None = None
 
     async def close(self) -> None:
         if self._provider is not None:
@@ -96,8 +97,8 @@ class Thinker:
     ) -> tuple[Reproducer, ...]:
         """Tests of how the code should behave, to tell candidates apart, and counter-examples to `patch`,
         which leads so far (REFUTE, 2502.19414). They are run on all candidates, and each may be wrong."""
-        leading = Section("patch", patch.decode("utf-8", "replace"), 75)
-        written = await self._write(context, "further", self._prompt(context, "further", leading))
+        prompt = self._prompt(context, "further", patch_section(patch))
+        written = await self._write(context, "further", prompt)
         if written is None:
             return ()
         drafts = drafts_of(written.tests[:TESTS_MAX], observation, "generated")
@@ -114,8 +115,8 @@ class Thinker:
         or it doesn't say."""
         if not self._client.models("judge"):
             return None
-        patch = Section("patch", candidate.patch.decode("utf-8", "replace"), 75)
-        ask = Ask("judge", f"grade/{candidate.seq}", self._prompt(context, "grade", patch))
+        prompt = self._prompt(context, "grade", patch_section(candidate.patch))
+        ask = Ask("judge", f"grade/{candidate.seq}", prompt)
         try:
             graded = await self._client.structured(ask, Graded)
         except (Unusable, BudgetSpent) as error:
@@ -159,8 +160,9 @@ class Thinker:
             return None
 
     def _prompt(self, context: RunContext, name: str, *more: Section) -> Prompt:
-        symptom = context.task.symptom
-        sections = (issue_section(symptom), Section("code", _relevant_code(context), 70))
+        if self._code is None:
+            self._code = _relevant_code(context)
+        sections = (issue_section(context.task.symptom), Section("code", self._code, 70))
         task = template(name).fill(count=TESTS_MAX)
         return Prompt(template(name), template("system").text, sections, more, task)
 
