@@ -24,6 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from acc_at import read_rows
+
 from treemend.store.errors import TreemendError
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.locate import rank_functions
@@ -34,8 +36,9 @@ KEPT = 1000
 
 def instances(path: Path) -> list[dict[str, Any]]:
     """The instances of a file, by repository and date, so that neighbours share most of their files."""
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    return sorted(rows, key=lambda row: (row.get("repo", ""), row.get("created_at", ""), row["instance_id"]))
+    return sorted(
+        read_rows(path), key=lambda row: (row.get("repo", ""), row.get("created_at", ""), row["instance_id"])
+    )
 
 
 def function_name(path: str, qualified: str) -> str:
@@ -91,9 +94,7 @@ def model_without(repo: str, models: Path) -> Model:
 
 
 def already_predicted(out: Path) -> set[str]:
-    if not out.exists():
-        return set()
-    return {json.loads(line)["instance_id"] for line in out.read_text("utf-8").splitlines() if line.strip()}
+    return {row["instance_id"] for row in read_rows(out)} if out.exists() else set()
 
 
 def main() -> None:

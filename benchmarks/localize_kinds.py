@@ -10,11 +10,12 @@ the first k (k of them where there are more); `Class.__init__` counts as `Class`
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from acc_at import is_hit, read_rows, without_constructor
 
 FUNCTIONS_AT, FILES_AT = (1, 5, 10, 50, 100), (1, 3, 5)
 KINDS = ("all functions named", "something named", "nothing named")
@@ -40,18 +41,10 @@ def is_word(word: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
-def is_hit(ranked: Sequence[str], gold: Sequence[str], count: int) -> bool:
-    wanted = set(gold)
-    return len(wanted & set(list(dict.fromkeys(ranked))[:count])) == min(len(wanted), count)
-
-
-def plain(function: str) -> str:
-    return function.removesuffix(".__init__") if "." in function.partition("::")[2] else function
-
-
 def hits(instance: Row, prediction: Row) -> Iterator[bool]:
     ranked, gold = (
-        [plain(name) for name in names] for names in (prediction["functions"], instance["gold_functions"])
+        [without_constructor(name) for name in names]
+        for names in (prediction["functions"], instance["gold_functions"])
     )
     yield from (is_hit(ranked, gold, count) for count in FUNCTIONS_AT)
     files = prediction.get("files") or [name.partition("::")[0] for name in ranked]
@@ -78,16 +71,12 @@ def main() -> None:
     parser.add_argument("--instances", type=Path, required=True)
     parser.add_argument("predictions", type=Path, nargs="+")
     options = parser.parse_args()
-    instances = read(options.instances)
+    instances = read_rows(options.instances)
     for path in options.predictions:
-        predictions = {row["instance_id"]: row for row in read(path)}
+        predictions = {row["instance_id"]: row for row in read_rows(path)}
         missing = sum(one["instance_id"] not in predictions for one in instances)
         print(f"\n{path}: {missing} instances have no prediction.\n" if missing else f"\n{path}\n")
         print_table(instances, predictions)
-
-
-def read(path: Path) -> list[Row]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ import argparse
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from acc_at import is_hit, read_rows, without_constructor
 from localize import Indexes, already_predicted, file_name, function_name, instances
 
 from treemend.store.records import Symptom
@@ -34,15 +35,11 @@ from treemend.tools.localization.evidence import FEATURES, gather_evidence
 from treemend.tools.localization.locate import cues_of
 
 _PENALTY = 200.0
+ALL = ""
+Fit = tuple[Any, Any, Any]
 _GOLD_MAX = 3
 """A fix of more functions says little about where an issue points."""
 _ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
-
-
-def without_constructor(function: str) -> str:
-    """`Class.__init__` counts as `Class`, as in the published tables."""
-    owner = function.partition("::")[2]
-    return function.removesuffix(".__init__") if "." in owner else function
 
 
 def write_features(rows: Iterable[dict[str, Any]], trees: Path, target: Path) -> None:
@@ -85,15 +82,14 @@ class Instance:
 
 def read_instances(path: Path, np: Any) -> list[Instance]:
     found: list[Instance] = []
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
+    for row in read_rows(path):
         gold = {without_constructor(name) for name in row["gold"]}
         marks = np.array([without_constructor(name) in gold for name in row["names"]], float)
         found.append(Instance(row["repo"], row["names"], row["gold"], np.array(row["vectors"]), marks))
     return found
 
 
-def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> tuple[Any, Any, Any]:
+def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> Fit:
     """Means and scales of the features, and their weights."""
     usable = [one for one in data if one.is_gold.any()]
     stacked = np.vstack([one.vectors for one in usable])
@@ -139,16 +135,11 @@ def _loss(
 
 def accuracies(one: Instance, scores: Any, np: Any) -> list[float]:
     """Acc@1, 5, 10 and 100 of functions, and Acc@1 of files."""
-
-    def hit(names: list[str], gold: list[str], count: int) -> float:
-        wanted = list(dict.fromkeys(gold))
-        first = list(dict.fromkeys(names))[:count]
-        return float(len(set(first) & set(wanted)) == min(len(wanted), count))
-
     ranked = [one.names[at] for at in np.argsort(-scores, kind="stable")]
     functions, gold = [list(map(without_constructor, names)) for names in (ranked, one.gold)]
     files, gold_files = [[name.partition("::")[0] for name in names] for names in (ranked, one.gold)]
-    return [*(hit(functions, gold, count) for count in (1, 5, 10, 100)), hit(files, gold_files, 1)]
+    hits = [is_hit(functions, gold, count) for count in (1, 5, 10, 100)]
+    return [float(hit) for hit in (*hits, is_hit(files, gold_files, 1))]
 
 
 def print_row(title: str, rows: Sequence[list[float]], np: Any) -> None:
@@ -156,18 +147,24 @@ def print_row(title: str, rows: Sequence[list[float]], np: Any) -> None:
     print(f"{title:30s} {len(rows):4d}  {figures}")
 
 
-def leave_one_repository_out(data: Sequence[Instance], np: Any) -> None:
-    """Print the figures of each repository by the parameters fitted on all others, and by the fixed sum."""
+def fit_all(data: Sequence[Instance], np: Any) -> dict[str, Fit]:
+    """The fit without each repository, by its name, and the one on all as ALL."""
+    repos = sorted({one.repo for one in data})
+    return {repo: fit([one for one in data if one.repo != repo], np) for repo in repos} | {ALL: fit(data, np)}
+
+
+def print_figures(data: Sequence[Instance], fits: Mapping[str, Fit], np: Any) -> None:
+    """The figures of each repository by the parameters fitted on all others, and by the fixed sum."""
     print(f"{'repository':30s}    n   fn@1   fn@5  fn@10 fn@100 file@1")
     total: list[list[float]] = []
     for repo in sorted({one.repo for one in data}):
-        means, scales, weights = fit([one for one in data if one.repo != repo], np)
+        means, scales, weights = fits[repo]
         own = [one for one in data if one.repo == repo]
         rows = [accuracies(one, (one.vectors - means) / scales @ weights, np) for one in own]
         print_row(repo, rows, np)
         total += rows
     print_row("all, own repository left out", total, np)
-    means, scales, weights = fit(data, np)
+    means, scales, weights = fits[ALL]
     seen = [accuracies(one, (one.vectors - means) / scales @ weights, np) for one in data]
     print_row("all, seen in fitting", seen, np)
     column = FEATURES.index("sum")
@@ -190,22 +187,23 @@ def main() -> None:
         return
     np: Any = import_module("numpy")
     data = read_instances(options.features, np)
-    leave_one_repository_out(data, np)
+    fits = fit_all(data, np)
+    print_figures(data, fits, np)
     digest = hashlib.sha256(options.features.read_bytes()).hexdigest()
     if options.out:
-        write_model(data, digest, options.out, np)
+        write_model(fits[ALL], len(data), digest, options.out)
     if options.models:
         options.models.mkdir(parents=True, exist_ok=True)
-        write_model(data, digest, options.models / "all.json", np)
-        for repo in sorted({one.repo for one in data}):
-            others = [one for one in data if one.repo != repo]
-            write_model(others, digest, options.models / file_name(repo), np)
+        for repo, fitted in fits.items():
+            count = sum(one.repo != repo for one in data)
+            name = "all.json" if repo == ALL else file_name(repo)
+            write_model(fitted, count, digest, options.models / name)
 
 
-def write_model(data: Sequence[Instance], digest: str, target: Path, np: Any) -> None:
-    means, scales, weights = fit(data, np)
+def write_model(fitted: Fit, count: int, digest: str, target: Path) -> None:
+    means, scales, weights = fitted
     model = {
-        "fitted_on": {"instances": len(data), "features_sha256": digest},
+        "fitted_on": {"instances": count, "features_sha256": digest},
         "features": FEATURES,
         "means": [round(value, 6) for value in means.tolist()],
         "scales": [round(value, 6) for value in scales.tolist()],
