@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +31,22 @@ class Listed:
     stamp: str
 
 
-def list_sources(root: Path, but: Path) -> tuple[list[Listed], list[str]]:
+def list_sources(root: Path, but: Path, expected: Iterable[str] = ()) -> tuple[list[Listed], list[str]]:
     """The source files below `root` (resolved) in the order of their paths, and notes on what was left out.
 
     Ignored files and what lies in `but` are not listed; links and special files are not either.
+    `expected` are paths that are likely there: they are looked at while git lists the others.
 
     Raises:
         UsageError: more than FILES_MAX files.
     """
     listing = _Listing(root, str(but))
-    listing.add("", 0)
+    looking = threading.Thread(target=listing.look_at, args=(expected,))
+    looking.start()
+    try:
+        listing.add("", 0)
+    finally:
+        looking.join()
     return [listing.found[path] for path in sorted(listing.found)], listing.notes
 
 
@@ -50,6 +58,13 @@ class _Listing:
         self._but = but
         self.found: dict[str, Listed] = {}
         self.notes: list[str] = []
+        self._seen: dict[str, os.stat_result] = {}
+
+    def look_at(self, paths: Iterable[str]) -> None:
+        """Keep what `lstat` says of these paths, relative to the root."""
+        for path in paths:
+            with suppress(OSError):
+                self._seen[path] = os.lstat(f"{self._root}/{path}")
 
     def add(self, folder: str, depth: int) -> None:
         """Add what lies below a folder: as git lists it where git is installed, else all of it."""
@@ -85,7 +100,7 @@ class _Listing:
     def _add_path(self, path: str, depth: int) -> None:
         language = language_of(path)
         try:
-            status = os.lstat(os.path.join(self._root, path))
+            status = self._seen.get(path) or os.lstat(f"{self._root}/{path}")
         except OSError:
             return
         if stat.S_ISDIR(status.st_mode):

@@ -96,8 +96,8 @@ class RepositoryIndex:
 
     def _refreshed(self) -> Refreshed:
         begun_ns = time.time_ns()
-        listed, notes = list_sources(self.root, self.cache_path.parent)
         known = cache.known_stamps(self.connection)
+        listed, notes = list_sources(self.root, self.cache_path.parent, known)
         changed = [one for one in listed if known.get(one.path) != one.stamp]
         gone = sorted(known.keys() - {one.path for one in listed})
         if not changed and not gone:
