@@ -70,13 +70,14 @@ async def observe(case: Path, python: str) -> dict[str, Any]:
             setattr(planning, "rank_lines", rank_lines)  # noqa: B010
     if not asked:
         raise SystemExit(f"{case.name}: the run ended before its plan.")
-    failing, passing, frames, sources, text = asked[0]
+    failing, passing, frames, sources, text, data = asked[0]
     return {
         "failing": [_test(test) for test in failing],
         "passing": [_test(test) for test in passing],
         "frames": [[frame.path, frame.line] for frame in frames],
         "sources": [list(line) for line in sources],
         "text": [[*line, score] for line, score in text.items()],
+        "data": [[*line, read] for line, read in data.items()],
     }
 
 
@@ -111,6 +112,7 @@ def rankings(observed: dict[str, Any]) -> dict[str, Scores]:
     frames = _frames(observed["frames"])
     sources = {(path, line) for path, line in observed["sources"]}
     text = {(path, line): score for path, line, score in observed["text"]}
+    data = {(path, line): [(of, number) for of, number in read] for path, line, read in observed["data"]}
     kept = [
         [
             {
@@ -130,7 +132,7 @@ def rankings(observed: dict[str, Any]) -> dict[str, Scores]:
         "trace": {line: score for line, score in trace.items() if line in sources},
         "Ochiai": ochiai(kept[0], kept[1]),
         "DStar": dstar(spectra[0], spectra[1]),
-        "fused": rank_lines(failing, passing, frames, sources, text),
+        "fused": rank_lines(failing, passing, frames, sources, text, data),
     }
 
 

@@ -70,6 +70,21 @@ def test_a_bug_in_one_file_is_repaired_and_the_diff_is_all_of_stdout(
     assert digest_of(repo) == before, "the checkout is only read"
 
 
+def test_a_wrong_number_in_a_table_of_another_module_is_repaired_there(
+    treemend: Treemend, tmp_path: Path
+) -> None:
+    """No test executes the table: it is suspicious because a line that fails reads it."""
+    (tmp_path / "rates.py").write_text('PRICES = {\n    "letter": 1,\n    "parcel": 6,\n}\n')
+    (tmp_path / "ship.py").write_text("import rates\n\n\ndef price(kind):\n    return rates.PRICES[kind]\n")
+    (tmp_path / "test_ship.py").write_text(
+        "from ship import price\n\n\ndef test_parcel():\n    assert price('parcel') == 5\n\n\n"
+        "def test_letter():\n    assert price('letter') == 1\n"
+    )
+    result = treemend("fix", "--repo", str(tmp_path), "--after", "1")
+    assert result.returncode == 0, result.stderr.decode()
+    assert b'-    "parcel": 6,\n+    "parcel": 5,\n' in result.stdout
+
+
 @dataclass(frozen=True)
 class Repaired:
     """A run that nobody disturbed, and what it left."""

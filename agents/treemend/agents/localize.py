@@ -7,9 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from treemend.store.records import Frame, Symptom
 from treemend.tools.fusion import fuse_by_rank
 from treemend.tools.index.repository import RepositoryIndex
+from treemend.tools.index.words import query_words
 from treemend.tools.localization.locate import rank_functions
+from treemend.tools.repotools.read_data import Assignment
+from treemend.tools.source import SourceFile
 from treemend.verify.runner import Lines, TestResult
 from treemend.verify.spectra import Line, ochiai
+
+READ = 0.9
+"""What a line reads is this much as suspicious as the line."""
+DATA_LINES_MAX = 20
+"""Lines of one table that may be suspicious: those that share most words with the symptom."""
 
 
 def rank_lines(
@@ -18,12 +26,14 @@ def rank_lines(
     frames: Sequence[Frame],
     sources: Collection[Line],
     text: Mapping[Line, float],
+    data: Mapping[Line, Collection[Line]],
 ) -> dict[Line, float]:
     """Suspiciousness of lines, most suspicious first, in (0, 1]; the first has 1.
 
     Ochiai over the spectra, depth in the failing frames, and how well a line's function fits the symptom's
     words (`text`), fused by rank: only lines that a failing test executed are ranked, unless none is known.
-    `sources` are the lines of the repository's sources.
+    Behind them come the lines of the `data` that these read. `sources` are the lines of the repository's
+    sources.
     """
     spectrum = ochiai(
         [_source_lines(test.lines, sources) for test in failing],
@@ -38,7 +48,12 @@ def rank_lines(
     ]
     fused = fuse_by_rank([ranking for ranking in rankings if ranking])
     top = next(iter(fused.values()), 1.0)
-    return {line: score / top for line, score in fused.items()}
+    scores = {line: score / top for line, score in fused.items()}
+    for reader, score in fused.items():
+        for line in data.get(reader, ()):
+            if line in sources and line not in fused:
+                scores[line] = max(scores.get(line, 0.0), READ * score / top)
+    return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
 
 
 def lines_by_text(index: RepositoryIndex, symptom: Symptom) -> dict[Line, float]:
@@ -54,6 +69,25 @@ def lines_by_text(index: RepositoryIndex, symptom: Symptom) -> dict[Line, float]
             for number in range(first, last + 1):
                 scores.setdefault((hit.path, number), hit.score)
     return scores
+
+
+def lines_of_data(
+    read: Mapping[Line, Sequence[Assignment]], sources: Mapping[str, SourceFile], symptom: Symptom
+) -> dict[Line, tuple[Line, ...]]:
+    """For each line the lines of the data that it reads, where these may be edited."""
+    wanted = set(query_words(" ".join((symptom.issue, symptom.trace, *symptom.failing_tests))))
+    texts = {path: source.text.split("\n") for path, source in sources.items()}
+    chosen: dict[Assignment, tuple[Line, ...]] = {}
+    for one in dict.fromkeys(one for assignments in read.values() for one in assignments):
+        lines = [number for number in range(one.first, one.last + 1) if one.path in texts]
+        if len(lines) > DATA_LINES_MAX:
+            words = {number: set(query_words(texts[one.path][number - 1])) for number in lines}
+            lines = sorted(sorted(lines, key=lambda number: -len(wanted & words[number]))[:DATA_LINES_MAX])
+        chosen[one] = tuple((one.path, number) for number in lines)
+    return {
+        line: tuple(read_line for one in assignments for read_line in chosen[one])
+        for line, assignments in read.items()
+    }
 
 
 def _source_lines(lines: Lines, sources: Collection[Line]) -> Lines:

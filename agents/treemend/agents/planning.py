@@ -10,12 +10,13 @@ from pathlib import Path
 from treemend.agents.evaluation import load_sources
 from treemend.agents.evidence import OddType
 from treemend.agents.feedback import Feedback, feedback_of
-from treemend.agents.localize import lines_by_text, rank_lines
+from treemend.agents.localize import lines_by_text, lines_of_data, rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
 from treemend.store.errors import UsageError
 from treemend.tools.paths import check_relative, is_protected
+from treemend.tools.repotools.read_data import Assignment, data_read
 from treemend.tools.source import NotEditable, SourceFile
 from treemend.tools.syntax import Module, parse_module
 from treemend.verify.argument_types import OddArgument, odd_arguments
@@ -59,9 +60,14 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         targets = tuple(test.id for test in observation.reproducers)
     symptom = context.task.symptom
     failing = [traced[test] for test in targets if test in traced]
+    said = symptom.model_copy(update={"failing_tests": targets})
+    executed = _executed(failing, context.task.only)
+    with open_run_index(context) as index:
+        by_text = lines_by_text(index, said)
+        read = data_read(index, executed)
     paths = [
         path
-        for path in _paths(failing, [frame.path for frame in symptom.frames])
+        for path in _paths(failing, read, [frame.path for frame in symptom.frames])
         if is_editable(path, context.task.only)
     ]
     sources, refused = load_sources(context.tree, paths)
@@ -73,15 +79,13 @@ def make_plan(context: RunContext, observation: Observation) -> Plan:
         for line, name in module.functions_by_line().items()
     }
     passed = [test for test in observation.baseline.regression if test in traced]
-    said = symptom.model_copy(update={"failing_tests": targets})
-    with open_run_index(context) as index:
-        by_text = lines_by_text(index, said)
+    data = lines_of_data(read, sources, said)
 
     def suspicion(still_failing: Collection[str]) -> Mapping[Line, float]:
         failing = [traced[test] for test in targets if test in traced and test in still_failing]
         mended = [test for test in targets if test in traced and test not in still_failing]
         passing = [traced[test] for test in [*passed, *mended]]
-        return rank_lines(failing, passing, symptom.frames, functions, by_text)
+        return rank_lines(failing, passing, symptom.frames, functions, by_text, data)
 
     odd = odd_arguments(failing, [traced[test] for test in passed])
     told = {**traced, **_told(observation)}
@@ -145,10 +149,25 @@ def _told(observation: Observation) -> dict[str, TestResult]:
     }
 
 
-def _paths(failing: list[TestResult], frame_paths: list[str]) -> list[str]:
+def _executed(failing: Sequence[TestResult], only: tuple[str, ...]) -> dict[str, set[int]]:
+    """The lines that failing tests executed in code that may be edited, by path."""
+    executed: dict[str, set[int]] = {}
+    for test in failing:
+        for path, lines in test.lines.items():
+            if is_editable(path, only):
+                executed.setdefault(path, set()).update(lines)
+    return executed
+
+
+def _paths(
+    failing: Sequence[TestResult],
+    read: Mapping[Line, Sequence[Assignment]],
+    frame_paths: Sequence[str],
+) -> list[str]:
     traced = {path for test in failing for path in test.lines}
     raised = {frame.path for test in failing for frame in test.frames}
-    return sorted(traced | raised | set(frame_paths))
+    data = {one.path for assignments in read.values() for one in assignments}
+    return sorted(traced | raised | data | set(frame_paths))
 
 
 def is_editable(path: str, only: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ CODE_CHARS_MAX = 16_000
 FUNCTIONS_MAX = 12
 TRACE_CHARS_MAX = 4000
 FILE_CHARS_MAX = 6000
+MODULE_LINES = 40
 
 
 def issue_section(symptom: Symptom) -> Section:
@@ -37,13 +38,14 @@ def brief_sections(symptom: Symptom, plan: Plan, labels: Mapping[str, str]) -> t
 
 
 def _suspicious_code(plan: Plan) -> Iterator[str]:
-    """The functions that hold the most suspicious lines, whole, or the file where it is small."""
+    """The functions that hold the most suspicious lines, whole, or the file where it is small; of what stands
+    outside of functions, the lines around."""
     suspicion = plan.suspicion(plan.symptom.failures)
     left = CODE_CHARS_MAX
     shown: set[tuple[str, int]] = set()
     for path, line in suspicion:
         piece = _around(path, line, plan.sources[path])
-        if piece is None or (path, piece[0]) in shown or len(shown) >= FUNCTIONS_MAX:
+        if (path, piece[0]) in shown or len(shown) >= FUNCTIONS_MAX:
             continue
         shown.add((path, piece[0]))
         if len(piece[1]) > left:
@@ -52,15 +54,19 @@ def _suspicious_code(plan: Plan) -> Iterator[str]:
         yield piece[1]
 
 
-def _around(path: str, line: int, source: SourceFile) -> tuple[int, str] | None:
+def _around(path: str, line: int, source: SourceFile) -> tuple[int, str]:
     if len(source.text) <= FILE_CHARS_MAX:
         return 0, f"{path}:1\n{source.text.rstrip()}"
     spans = _spans_at(path, line, source)
-    if not spans:
-        return None
-    first, last = max(spans)
+    first, last = max(spans) if spans else _lines_around(line)
     lines = source.text.splitlines()[first - 1 : last]
     return first, "\n".join([f"{path}:{first}", *lines])
+
+
+def _lines_around(line: int) -> tuple[int, int]:
+    """The part of a module, in equal parts of the file, that holds a line."""
+    before = (line - 1) // MODULE_LINES * MODULE_LINES
+    return before + 1, before + MODULE_LINES
 
 
 def _spans_at(path: str, line: int, source: SourceFile) -> list[tuple[int, int]]:
