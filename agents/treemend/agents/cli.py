@@ -135,6 +135,7 @@ def fix(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in words, or - for standard input.")],
     repo: options.Repo = Path("."),
+    time: options.AskingTime = 300.0,
     model: options.Model = None,
     api_base: options.ApiBase = "",
     budget_usd: options.BudgetUsd = None,
@@ -158,7 +159,7 @@ def ask(
         raise UsageError(
             "A question needs a model.", mend="Name one with --model; `treemend search` needs none."
         )
-    budget = Budget(usd=budget_usd, tokens=budget_tokens)
+    budget = Budget(time_s=time, usd=budget_usd, tokens=budget_tokens)
     check_prices(models, budget)
     answered = asyncio.run(answer_question(read_issue(question), repo, models, budget))
     print_answered(answered, as_json=json)

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from tests.agents.model.conftest import KEY, LITELLM_WARNINGS, MODEL, Bench, MakeBench, ask
 
-from treemend.agents.model.client import TRIES_MAX, WAIT_S_MAX, ModelClient, ToolRequests, Unusable
+from treemend.agents.model.client import (
+    TIMEOUTS_MAX,
+    TRIES_MAX,
+    WAIT_S_MAX,
+    ModelClient,
+    NoAnswer,
+    ToolRequests,
+    Unusable,
+)
 from treemend.agents.model.failures import Kind
 from treemend.agents.model.ledger import BudgetSpent
 from treemend.agents.model.prices import Abilities, abilities_of
@@ -127,6 +135,21 @@ async def test_the_next_model_answers_where_the_first_can_not(bench: MakeBench, 
     again = made.client(MODEL, "openai/another")
     assert await answered(made, again) == ["the bound is one short"]
     assert len(made.provider.requests) == case.tries + 1, "a resumed run asks nobody again"
+
+
+async def test_F08_a_call_that_hangs_each_time_is_not_waited_for_often(bench: MakeBench) -> None:
+    made = bench([rule("hang", None)])
+    with pytest.raises(NoAnswer, match="timeout"):
+        await answered(made, made.client(send=made.send(0.2)))
+    assert len(made.store.model_calls(made.run.id)) == TIMEOUTS_MAX
+
+
+async def test_no_wait_goes_beyond_the_time_of_the_run(bench: MakeBench) -> None:
+    made = bench([rule("rate limited", None, retry_after=30)])
+    with pytest.raises(BudgetSpent) as spent:
+        await answered(made, made.client(time_left=lambda: 29.0))
+    assert spent.value.limit == "time"
+    assert made.waited_s == [] and len(made.provider.requests) == 1
 
 
 @pytest.mark.parametrize(
