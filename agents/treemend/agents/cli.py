@@ -383,7 +383,8 @@ def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
         spent_s = sum(spend.wall_s for spend in store.spend(run.id))
         asker = ask_on_terminal if wanted.ask else None
         with make_screen(run.task, wanted.detail, spent_s=spent_s, asks=wanted.ask) as screen:
-            ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show, asker)))
+            work = carry_out(store, run, screen.show, asker, shows_answers=screen.shows_answers)
+            ended = asyncio.run(_until_terminated(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

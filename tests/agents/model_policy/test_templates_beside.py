@@ -136,7 +136,7 @@ class Till:
                 pace.count()
 
         with self.monkeypatch.context() as patch:
-            patch.setattr(thinker, "connect", lambda models: (send, lambda m: Abilities(), None))
+            patch.setattr(thinker, "connect", lambda models, on_growth: (send, lambda m: Abilities(), None))
             patch.setattr(client, "BACKOFF_S", 0.0)
             patch.setattr(Evaluator, "run_ahead", counted)
             result = await repair_async(

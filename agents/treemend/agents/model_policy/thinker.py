@@ -263,9 +263,16 @@ def deciding_lines(context: RunContext, failing: Feedback) -> tuple[Section, ...
     return (Section(title, render(answer), 65),) if answer.found else ()
 
 
-def open_thinker(store: Store, run: Run, models: Models, elapsed_s: Callable[[], float]) -> Thinker:
-    """The models that a task names, with the ledger of its run, which has taken `elapsed_s` so far."""
-    send, abilities, provider = connect(models)
+def open_thinker(
+    store: Store,
+    run: Run,
+    models: Models,
+    elapsed_s: Callable[[], float],
+    on_growth: Callable[[int], None] | None = None,
+) -> Thinker:
+    """The models that a task names, with the ledger of its run, which has taken `elapsed_s` so far.
+    `on_growth` is told how answers grow."""
+    send, abilities, provider = connect(models, on_growth)
     ledger = Ledger(store, run.id, run.task.budget, abilities)
     time = ModelTime(run.task.budget, elapsed_s)
     return Thinker(ModelClient(models, ledger, send, abilities, time_left=time.left_s), provider, time)
@@ -278,12 +285,14 @@ def _begun(context: RunContext) -> Begun:
     return Begun(written, context.store.get_blob(context.id, ALONE) is not None)
 
 
-def connect(models: Models) -> tuple[Send, AbilitiesOf, LitellmProvider | None]:
+def connect(
+    models: Models, on_growth: Callable[[int], None] | None = None
+) -> tuple[Send, AbilitiesOf, LitellmProvider | None]:
     """How calls are answered: by a provider, by one whose answers are kept, or from what was kept."""
     if models.replay:
         replayer = Replayer(Path(models.replay))
         return replayer, replayer.abilities, None
-    provider = LitellmProvider(models.api_base)
+    provider = LitellmProvider(models.api_base, on_growth=on_growth)
     if models.record:
         return Recorder(Path(models.record), provider, abilities_of), abilities_of, provider
     return provider, abilities_of, provider
