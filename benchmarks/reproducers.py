@@ -98,7 +98,7 @@ class Nothing(Evaluator):
         self, candidate: Candidate, places: Sequence[Place], before: Feedback
     ) -> tuple[Verdict, Feedback | None]:
         regression = self._baseline.regression
-        report = await self._run(self._request(candidate, regression, gate=None), self._context.warm)
+        report = await self._run(self._request(candidate.edits, regression, gate=None), self._context.warm)
         result = tally(report, (), regression)
         holds = not (result.regressions or result.not_run)
         verdict = Verdict(

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from treemend.agents.live_screen import LiveScreen, newest_of_tree
 from treemend.agents.progress import (
+    AnswerGrew,
     CandidateStarted,
     CandidateTried,
     Event,
@@ -119,6 +120,11 @@ class TestLive:
     def test_says_what_the_phase_does_and_how_far_its_tests_are(self) -> None:
         text = seen(PhaseStarted("localize"), Working("running the suite"), 2.0, SuiteProgress(12, 64))
         assert re.search(r"localize +2\.0 s +running the suite: 12 of 64 tests", text)
+
+    def test_an_answer_is_seen_to_grow_until_something_else_is_done(self) -> None:
+        asked = (PhaseStarted("search"), Working("thinking: observations"), AnswerGrew(12), AnswerGrew(340))
+        assert "thinking: observations · an answer of 340 characters so far" in seen(*asked)
+        assert "characters" not in seen(*asked, Working("thinking: idea"))
 
     def test_the_time_left_falls_though_nothing_is_told(self) -> None:
         assert "20 s · 40 s left" in seen(PhaseStarted("search"), 20.0)
@@ -242,7 +248,8 @@ def test_verbose_tells_each_candidate_with_its_tests_and_the_time_of_each_phase(
 
 
 def test_which_screen_is_made() -> None:
-    assert isinstance(make_screen(TASK, stream=Terminal()), LiveScreen)
+    live, lines = make_screen(TASK, stream=Terminal()), make_screen(TASK, stream=io.StringIO())
+    assert isinstance(live, LiveScreen) and live.shows_answers and not lines.shows_answers
     assert type(make_screen(TASK, stream=io.StringIO())) is LineScreen
     assert type(make_screen(TASK, "verbose", stream=Terminal())) is VerboseScreen
     assert type(make_screen(TASK, "quiet", stream=Terminal())) is QuietScreen

@@ -82,8 +82,8 @@ async def repair_async(
         test_command: The command that runs the project's tests, "" to find it.
         junit_reports: Patterns of the JUnit XML files that it writes, where they are to tell.
         python: The interpreter that runs the tests, "" to find it.
-        budget: The limits, 300 seconds by default; with models also 40 candidates, 5 of them after the first
-            plausible one.
+        budget: The limits, 300 seconds by default; with models also 40 candidates that they write, and 5
+            candidates after the first plausible one.
         models: Models that think, by litellm's names, or `role=model`; () thinks with templates alone.
         api_base: The address of a model server of one's own.
         record: A folder that completions are kept in.

@@ -135,6 +135,7 @@ def fix(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in words, or - for standard input.")],
     repo: options.Repo = Path("."),
+    time: options.AskingTime = 300.0,
     model: options.Model = None,
     api_base: options.ApiBase = "",
     budget_usd: options.BudgetUsd = None,
@@ -158,7 +159,7 @@ def ask(
         raise UsageError(
             "A question needs a model.", mend="Name one with --model; `treemend search` needs none."
         )
-    budget = Budget(usd=budget_usd, tokens=budget_tokens)
+    budget = Budget(time_s=time, usd=budget_usd, tokens=budget_tokens)
     check_prices(models, budget)
     answered = asyncio.run(answer_question(read_issue(question), repo, models, budget))
     print_answered(answered, as_json=json)
@@ -382,7 +383,8 @@ def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
         spent_s = sum(spend.wall_s for spend in store.spend(run.id))
         asker = ask_on_terminal if wanted.ask else None
         with make_screen(run.task, wanted.detail, spent_s=spent_s, asks=wanted.ask) as screen:
-            ended = asyncio.run(_until_terminated(carry_out(store, run, screen.show, asker)))
+            work = carry_out(store, run, screen.show, asker, shows_answers=screen.shows_answers)
+            ended = asyncio.run(_until_terminated(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(f"Interrupted. Go on with: treemend resume {run.id}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

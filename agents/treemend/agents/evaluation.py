@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,8 @@ EXPLAINED_PATIENCE = 10.0
 """How many times its own limit a test gets while it is traced."""
 CLASSED_MAX = 30
 """Candidates whose behaviour is compared, the likeliest."""
+AHEAD_MAX = 4000
+"""Reports that are kept of what was run before it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class Patched:
     files: Mapping[str, bytes]
     patch: bytes
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Edits that may become a candidate, and the places of the thoughts that lead to them."""
+
+    edits: tuple[Edit, ...]
+    places: tuple[Place, ...]
 
 
 Grade = Callable[[Candidate], Awaitable[float | None]]
@@ -81,6 +92,8 @@ class Evaluator:
         fixed_s = context.task.test_timeout_s
         self._untrusted_limit_s = fixed_s or UNTRUSTED_LIMIT_S
         self._limits_s = limits_by_test(observation.suite.results, fixed_s)
+        self._ahead: dict[bytes, TestReport] = {}
+        self._asked: set[bytes] = set()
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -133,16 +146,8 @@ class Evaluator:
         Feedback comes with a verdict that is progress on what was known `before`, without regression; to a
         model that thinks, with every one.
         """
-        regression = covering(
-            self._baseline.regression,
-            self._lines,
-            self._import_lines,
-            self._changed(candidate, places),
-        )
-        if not self._context.runner.records_lines:
-            regression = self._baseline.regression
-        request = self._request(candidate, regression, gate=len(self.targets) or None)
-        report = await self._run(request, self._context.warm)
+        regression = self._reached(candidate.edits, places)
+        report = await self._run_or_recall(candidate.edits, regression)
         result = tally(report, self.targets, regression)
         if self._reproducers:
             reproduced = await self.run_untrusted(candidate, self._reproducers)
@@ -166,6 +171,36 @@ class Evaluator:
         )
         return verdict, after if told else None
 
+    async def run_ahead(self, prospect: Prospect) -> None:
+        """Run what `evaluate` would run, and keep the report in memory until it asks: nothing is recorded,
+        and nothing is run twice."""
+        regression = self._reached(prospect.edits, prospect.places)
+        request = self._request(prospect.edits, regression, gate=len(self.targets) or None)
+        key = _key(request)
+        if key in self._asked or not request.tests or len(self._ahead) >= AHEAD_MAX:
+            return
+        self._asked.add(key)
+        self._ahead[key] = await (self._context.warm or self._context.runner).run(request)
+
+    async def _run_or_recall(self, edits: Sequence[Edit], regression: Sequence[str]) -> TestReport:
+        """Run the target tests and these, or take the report of what was run ahead."""
+        request = self._request(edits, regression, gate=len(self.targets) or None)
+        key = _key(request)
+        self._asked.add(key)
+        known = self._ahead.pop(key, None)
+        if known is None:
+            return await self._run(request, self._context.warm)
+        self._context.tests_run += len(known.results)
+        # Its time was that of the call that was waited for.
+        return replace(known, wall_s=0.0)
+
+    def _reached(self, edits: Sequence[Edit], places: Sequence[Place]) -> tuple[str, ...]:
+        """The regression tests that a change can reach."""
+        if not self._context.runner.records_lines:
+            return self._baseline.regression
+        changed = self._changed(edits, places)
+        return covering(self._baseline.regression, self._lines, self._import_lines, changed)
+
     async def _run(self, request: TestRequest, runner: TestRunner | None = None) -> TestReport:
         """Run tests; where a change reaches none, there is nothing to run."""
         if not request.tests:
@@ -179,7 +214,7 @@ class Evaluator:
     async def run_untrusted(self, candidate: Candidate, tests: Sequence[Reproducer]) -> TestReport:
         """Run tests that a model wrote against a candidate, in a process of their own."""
         files = {test.path: test.code.encode() for test in tests}
-        request = self._request(candidate, (), gate=None)
+        request = self._request(candidate.edits, (), gate=None)
         names = tuple(test.id for test in tests)
         return await self._context.run_tests(
             replace(
@@ -225,7 +260,7 @@ class Evaluator:
         test = next((test for test in self._wanted if test in failed), None)
         if test is None:
             return None
-        request = self._request(candidate, (), gate=None)
+        request = self._request(candidate.edits, (), gate=None)
         patient = {test: EXPLAINED_PATIENCE * self._limits_s.get(test, self._untrusted_limit_s)}
         overlay = {**{one.path: one.code.encode() for one in self._reproducers}, **request.overlay}
         request = replace(request, tests=(test,), explained=True, limits_s=patient, overlay=overlay)
@@ -235,7 +270,7 @@ class Evaluator:
     async def record_calls(self, candidates: Sequence[Candidate]) -> tuple[RecordedCall, ...]:
         """How the tests call, on the untouched tree, the functions that these candidates change."""
         functions = {f: None for c in candidates for f in changed_functions(self._trial(c))}
-        lines = [line for candidate in candidates for line in self._changed(candidate, ())]
+        lines = [line for candidate in candidates for line in self._changed(candidate.edits, ())]
         reached = covering(self._baseline.regression, self._lines, self._import_lines, lines)
         tests = (*self.targets, *reached[:RECORDED_TESTS_MAX])
         if not functions or self._context.target is None:
@@ -275,8 +310,8 @@ class Evaluator:
             overlay={path: self._sources[path].encode(text) for path, text in after.items()},
         )
 
-    def _request(self, candidate: Candidate, regression: Sequence[str], gate: int | None) -> TestRequest:
-        texts = self._texts(candidate.edits)
+    def _request(self, edits: Sequence[Edit], regression: Sequence[str], gate: int | None) -> TestRequest:
+        texts = self._texts(edits)
         return TestRequest(
             overlay={path: self._sources[path].encode(text) for path, text in texts.items()},
             tests=(*self.targets, *regression),
@@ -285,16 +320,24 @@ class Evaluator:
             load_plugins=self._load_plugins,
         )
 
-    def _changed(self, candidate: Candidate, places: Sequence[Place]) -> list[Line]:
+    def _changed(self, edits: Sequence[Edit], places: Sequence[Place]) -> list[Line]:
         lines: set[Line] = set()
         for place in places:
             lines |= {(place.path, line) for line in range(place.line, place.end_line + 1)}
-        for edit in candidate.edits:
+        for edit in edits:
             text = self._sources[edit.path].text
             first = text.count("\n", 0, edit.start) + 1
             last = first + text.count("\n", edit.start, edit.end)
             lines |= {(edit.path, line) for line in range(first, last + 1)}
         return sorted(lines)
+
+
+def _key(request: TestRequest) -> bytes:
+    """What tells requests on the same tree apart."""
+    digest = hashlib.sha256(repr(request.tests).encode())
+    for path, data in sorted(request.overlay.items()):
+        digest.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
+    return digest.digest()
 
 
 def _of_file(path: str, edits: Sequence[Edit]) -> list[Edit]:

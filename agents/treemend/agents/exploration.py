@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import partial
+from typing import TypeVar
 
+from treemend.agents.ahead import Ahead
 from treemend.agents.evaluation import Evaluator, inherited
 from treemend.agents.feedback import Feedback, is_progress
 from treemend.agents.policy import Parent, Policy, Sibling
@@ -33,6 +35,8 @@ from treemend.store.records import (
     Verdict,
 )
 
+T = TypeVar("T")
+
 WIDTH = 3
 """Thoughts opened at a time (RethinkMCTS, EMNLP 2025: k = 3)."""
 
@@ -47,9 +51,16 @@ class Exploration:
     """
 
     def __init__(
-        self, context: RunContext, policy: Policy, evaluator: Evaluator, symptom: Feedback, budget: Budget
+        self,
+        context: RunContext,
+        policy: Policy,
+        evaluator: Evaluator,
+        symptom: Feedback,
+        budget: Budget,
+        ahead: Ahead | None = None,
     ) -> None:
         self._context = context
+        self._ahead = ahead
         self._policy = policy
         self._evaluator = evaluator
         self._symptom = symptom
@@ -130,7 +141,7 @@ class Exploration:
         parent = state["thought"]
         opened = len(self._tree.nodes[parent].children)
         seen = len(self._candidates)
-        proposal = await self._policy.propose(self._parent(parent, seen), opened, WIDTH)
+        proposal = await self._beside(self._policy.propose(self._parent(parent, seen), opened, WIDTH))
         thoughts = [
             Thought(
                 seq=seq,
@@ -155,11 +166,15 @@ class Exploration:
             return
         await self._make_candidate(self._thoughts[state["thought"]])
 
+    async def _beside(self, work: Awaitable[T]) -> T:
+        """What the policy comes to; while it thinks, tests of likely changes run."""
+        return await (work if self._ahead is None else self._ahead.beside(work))
+
     async def _make_candidate(self, thought: Thought, rethought: str = "") -> Candidate:
         texts = self._texts(thought.seq, len(self._candidates))
         if rethought:
             texts = (*texts[:-1], rethought)
-        realized = await self._policy.realize(thought.key, texts)
+        realized = await self._beside(self._policy.realize(thought.key, texts))
         patched = self._evaluator.patched(realized.edits)
         duplicate_of = self._digests.get(patched.digest)
         if patched.digest == self._evaluator.untouched_digest(realized.edits):

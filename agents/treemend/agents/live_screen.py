@@ -15,8 +15,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from treemend.agents.plain_text import one_line
+from treemend.agents.plain_text import counted, one_line
 from treemend.agents.progress import (
+    AnswerGrew,
     CandidateStarted,
     CandidateTried,
     Event,
@@ -61,6 +62,8 @@ class _Phase:
 class LiveScreen:
     """The phases done, the one at work, the last thoughts of the tree with their outcome, the best."""
 
+    shows_answers = True
+
     def __init__(
         self,
         task: Task,
@@ -75,6 +78,7 @@ class LiveScreen:
         self._console = console
         self._phases = [_Phase("start", "loading, and trying the sandbox", clock())]
         self._suite: SuiteProgress | None = None
+        self._answer: AnswerGrew | None = None
         self._notes: deque[str] = deque(maxlen=NOTES_MAX)
         self._recent: deque[CandidateTried] = deque(maxlen=RECENT_MAX)
         self._current: CandidateStarted | None = None
@@ -107,6 +111,8 @@ class LiveScreen:
             self._show_phase(event)
         elif isinstance(event, SuiteProgress):
             self._suite = event
+        elif isinstance(event, AnswerGrew):
+            self._answer = event
         elif isinstance(event, Noted):
             self._notes.append(event.text)
         elif isinstance(event, SearchBegan):
@@ -117,7 +123,7 @@ class LiveScreen:
             self._show_candidate(event)
 
     def _show_phase(self, event: PhaseStarted | PhaseEnded | Working) -> None:
-        self._suite = self._current = None
+        self._suite = self._answer = self._current = None
         if isinstance(event, PhaseStarted):
             # A phase that ended without a word, as the first does, has nothing to show for it.
             self._phases = [phase for phase in self._phases if phase.took_s is not None]
@@ -130,7 +136,7 @@ class LiveScreen:
             phase.detail, phase.took_s = event.outcome, self._clock() - phase.began
 
     def _show_candidate(self, event: CandidateTried) -> None:
-        self._suite = self._current = None
+        self._suite = self._answer = self._current = None
         self._recent.append(event)
         if event.verdict.plausible and self._first_plausible is None:
             self._first_plausible = event.executed
@@ -156,7 +162,8 @@ class LiveScreen:
         if phase.took_s is not None:
             return _phase_line(phase, phase.took_s, "✓ ")
         suite = f": {self._suite.done} of {self._suite.total} tests" if self._suite else ""
-        shown = _Phase(phase.name, f"{phase.detail}{suite}", phase.began)
+        answer = f" · an answer of {counted(self._answer.chars, 'character')} so far" if self._answer else ""
+        shown = _Phase(phase.name, f"{phase.detail}{suite}{answer}", phase.began)
         working = Table.grid(padding=(0, 1))
         spinner = Spinner("dots", style="cyan")
         working.add_row(spinner, _phase_line(shown, self._clock() - phase.began, ""))

@@ -42,6 +42,7 @@ def locate(
     junit: Junit = None,
     repo: RepoOption = Path("."),
     limit: LimitOption = 10,
+    time: options.AskingTime = 300.0,
     model: options.Model = None,
     api_base: options.ApiBase = "",
     budget_usd: options.BudgetUsd = None,
@@ -70,7 +71,7 @@ def locate(
         junit=read_bytes(junit) if junit else b"",
     )
     models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
-    rerank = None if models is None else _reranker(root, models, budget_usd, budget_tokens)
+    rerank = None if models is None else _reranker(root, models, time, budget_usd, budget_tokens)
     with RepositoryIndex(root, default_cache_path(root, state_folder())) as index:
         refreshed = refresh(index)
         located = locate_in(index, symptom, limit=limit, rerank=rerank)
@@ -84,12 +85,12 @@ def locate(
     raise typer.Exit(0 if located.files or located.lines else NOTHING_FOUND)
 
 
-def _reranker(root: Path, models: Models, usd: float | None, tokens: int | None) -> Reranker:
+def _reranker(root: Path, models: Models, time_s: float, usd: float | None, tokens: int | None) -> Reranker:
     from treemend.agents.model.settings import check_prices
     from treemend.agents.model_policy.reranking import Reranker
     from treemend.store.records import Budget
 
-    budget = Budget(usd=usd, tokens=tokens)
+    budget = Budget(time_s=time_s, usd=usd, tokens=tokens)
     check_prices(models, budget)
     return Reranker(root, models, budget)
 

@@ -49,6 +49,7 @@ Python = Annotated[str, typer.Option(help="Interpreter that runs the tests. (def
 Commit = Annotated[str, typer.Option(help="Work on this commit instead of the tree as it lies.")]
 Strategy = Annotated[StrategyName, typer.Option(help="How to search.")]
 Time = Annotated[float, typer.Option(help="Seconds after which the search ends.", min=1.0)]
+AskingTime = Annotated[float, typer.Option("--time", help="Seconds that models may take.", min=1.0)]
 Candidates = Annotated[int | None, typer.Option(help="Candidates to execute at most.", min=1)]
 After = Annotated[
     int | None,

@@ -27,6 +27,14 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerGrew:
+    """How many characters of a model's answer have come. Told only to who looks at answers while they come:
+    that makes each call dearer for this machine."""
+
+    chars: int
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteProgress:
     """How many of the tests that were asked for have run, in a run of many."""
 
@@ -83,6 +91,7 @@ class SearchBegan:
 Event = (
     PhaseStarted
     | Working
+    | AnswerGrew
     | SuiteProgress
     | PhaseEnded
     | Noted

@@ -47,6 +47,11 @@ class Screen(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
+    @property
+    def shows_answers(self) -> bool:
+        """Whether it shows how models' answers grow."""
+        ...
+
     def show(self, event: Event) -> None: ...
 
 
@@ -78,6 +83,8 @@ def make_screen(
 
 class QuietScreen:
     """Shows nothing."""
+
+    shows_answers = False
 
     def __enter__(self) -> Self:
         return self

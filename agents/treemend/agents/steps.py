@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from treemend.agents.ahead import Ahead
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import EXHAUSTED, Exploration
 from treemend.agents.gate import observe_gate
@@ -65,6 +66,14 @@ NOTHING_RECORDED = (
     "the policy changes Python alone"
 )
 COMPARED_MAX = 50
+NO_ANSWER = "no answer"
+WITHOUT_MODELS = {
+    "usd": "the dollars are spent",
+    "tokens": "the tokens are spent",
+    "time": "the time that models may take is over",
+    "written": "as many candidates are written as models may write",
+    NO_ANSWER: "no model answers in time",
+}
 
 
 @dataclass
@@ -155,6 +164,30 @@ class Steps:
         except BudgetSpent as spent:
             return {"ended": spent.limit}
 
+    async def _thinking(self, work: Callable[[], Awaitable[None]]) -> GraphState:
+        """Do what may ask a model for thoughts. Where no more may be asked, or none answers in time, what was
+        found is ranked; where nothing was, templates go on alone, if there are any, which cost nothing."""
+        thinker, search = self._thinker, await self._searching()
+        if thinker is None:
+            await work()
+            return {}
+        from treemend.agents.model.client import NoAnswer
+        from treemend.agents.model.ledger import BudgetSpent
+
+        try:
+            await work()
+        except (BudgetSpent, NoAnswer) as ended:
+            limit = ended.limit if isinstance(ended, BudgetSpent) else NO_ANSWER
+            thinker.is_silent = limit == NO_ANSWER
+            if search.exploration.plausible():
+                return {"ended": limit}
+            if not thinker.go_on_alone(self._context, WITHOUT_MODELS[limit]):
+                if isinstance(ended, NoAnswer):
+                    raise
+                return {"ended": limit}
+            await work()
+        return {}
+
     async def _distrust(self, observation: Observation) -> NotReproduced | None:
         """Why no test result is to be believed here, None where nothing speaks against them."""
         baseline = observation.baseline
@@ -183,11 +216,11 @@ class Steps:
 
     async def expand(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        return await self._within_budget(lambda: exploration.expand(state))
+        return await self._thinking(lambda: exploration.expand(state))
 
     async def realize(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        return await self._within_budget(lambda: exploration.realize(state))
+        return await self._thinking(lambda: exploration.realize(state))
 
     async def evaluate(self, state: GraphState) -> GraphState:
         await (await self._searching()).exploration.evaluate(state)
@@ -195,7 +228,7 @@ class Steps:
 
     async def rethink(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        return await self._within_budget(lambda: exploration.rethink(state))
+        return await self._thinking(lambda: exploration.rethink(state))
 
     async def backpropagate(self, state: GraphState) -> GraphState:
         (await self._searching()).exploration.backpropagate(state)
@@ -216,14 +249,19 @@ class Steps:
     async def _further_tests(self, search: _Search) -> list[Reproducer]:
         """Tests that a model writes to tell the plausible candidates apart, and to refute the leading one."""
         thinker, leading = self._thinker, search.exploration.leading()
-        if thinker is None or leading is None:
+        if thinker is None or thinker.is_silent or leading is None:
             return []
+        from treemend.agents.model.client import NoAnswer
+
         context, found = self._context, list[Reproducer]()
 
         async def write() -> None:
             found.extend(await thinker.write_further_tests(context, await self._observation(), leading.patch))
 
-        await self._within_budget(write)
+        try:
+            await self._within_budget(write)
+        except NoAnswer as error:
+            context.listener(Noted(error.message))
         return found
 
     async def report(self, state: GraphState) -> GraphState:
@@ -289,10 +327,13 @@ class Steps:
         self._context.listener(SearchBegan(budget))
         policy = (
             self._make_policy(plan)
-            if self._thinker is None
-            else self._thinker.policy(self._context, plan, observation)
+            if thinker is None
+            else thinker.policy(self._context, plan, observation, budget)
         )
-        exploration = Exploration(self._context, policy, evaluator, plan.symptom, budget)
+        ahead = None
+        if thinker is not None and observation.baseline.targets:
+            ahead = Ahead(evaluator, thinker.prospects())
+        exploration = Exploration(self._context, policy, evaluator, plan.symptom, budget, ahead)
         await exploration.restore()
         return _Search(plan, evaluator, exploration)
 
@@ -326,6 +367,8 @@ def _why_ended(ended: str, executed: int, nothing: str) -> str:
         "usd": "the dollars were spent (more with --budget-usd)",
         "tokens": "the tokens were spent (more with --budget-tokens)",
         "candidates": "the number of candidates was reached (more with --candidates)",
+        "written": "the models wrote as many candidates as they may (more with --candidates)",
+        NO_ANSWER: "no model answered in time",
         EXHAUSTED: "every change that the policy could think of was tried",
     }
     return f"none of {counted(executed, 'candidate')} is plausible; {limits.get(ended, ended)}"

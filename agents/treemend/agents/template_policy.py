@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from treemend.agents.combination import Choice, additions, parts_of
+from treemend.agents.evaluation import Prospect
 from treemend.agents.evidence import evidence_of
 from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
@@ -68,6 +69,17 @@ class TemplatePolicy:
     ) -> str:
         """Templates have no other words: what made progress is added to instead."""
         return ""
+
+    def prospects(self) -> Iterator[Prospect]:
+        """All single changes, likeliest first, whatever becomes of the others."""
+        likely = [
+            (fault.prior * prior, fault, change)
+            for fault in self._faults
+            for change, prior, _ in fault.changes
+        ]
+        for _, fault, change in sorted(likely, key=lambda one: -one[0]):
+            places = (fault.changes[0][0].place, change.place)
+            yield Prospect(tuple(sorted(change.edits, key=lambda edit: (edit.path, edit.start))), places)
 
     def _below(self, parent: Parent) -> list[Idea]:
         if parent.key == "":

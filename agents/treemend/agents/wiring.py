@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
-from treemend.agents.progress import Listener, Noted, SuiteProgress, ignore
+from treemend.agents.progress import AnswerGrew, Listener, Noted, SuiteProgress, ignore
 from treemend.agents.run_context import RunContext
 from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
@@ -37,10 +37,13 @@ RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
 
-async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None = None) -> Run:
+async def carry_out(
+    store: Store, run: Run, listener: Listener, ask: Ask | None = None, *, shows_answers: bool = False
+) -> Run:
     """Work on a run until it has an outcome, from wherever it stands.
 
-    `ask` asks a person, where one is there. Cancelling leaves it resumable. Returns the run as recorded at
+    `ask` asks a person, where one is there. With `shows_answers` the listener is told how the models' answers
+    grow. Cancelling leaves it resumable. Returns the run as recorded at
     its end.
 
     Raises:
@@ -57,7 +60,7 @@ async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None 
         return run
     with store.claim(run.id):
         try:
-            await _work(store, run, listener, ask)
+            await _work(store, run, listener, ask, shows_answers)
         except UsageError as error:
             store.finish_run(run.id, Outcome.FAILED, error.message)
             _forget_folder(run)
@@ -72,12 +75,12 @@ async def carry_out(store: Store, run: Run, listener: Listener, ask: Ask | None 
     return store.get_run(run.id)
 
 
-async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None) -> None:
+async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None, shows_answers: bool) -> None:
     context = open_context(store, run, listener, ask)
     if run.task.kind == "verify":
         await verify_submitted(context)
         return
-    thinker = _thinker(context)
+    thinker = _thinker(context, shows_answers)
     steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
     from treemend.agents.graph import build_graph
@@ -134,13 +137,17 @@ def open_context(store: Store, run: Run, listener: Listener = ignore, ask: Ask |
     )
 
 
-def _thinker(context: RunContext) -> Thinker | None:
+def _thinker(context: RunContext, shows_answers: bool) -> Thinker | None:
     models = context.task.models
     if models is None:
         return None
     from treemend.agents.model_policy.thinker import open_thinker
 
-    return open_thinker(context.store, context.run, models, context.elapsed_s)
+    def grew(chars: int) -> None:
+        context.listener(AnswerGrew(chars))
+
+    on_growth = grew if shows_answers else None
+    return open_thinker(context.store, context.run, models, context.elapsed_s, on_growth)
 
 
 def _template_policy(seed: int) -> Any:

@@ -47,7 +47,7 @@ class Budget(Record):
     """Limits of one run; the first that is spent ends the search, and ranking still happens.
 
     `after` is the number of candidates executed after the first plausible one; `usd` and `tokens` bound
-    what models may cost.
+    what models may cost, `written` the number of candidates that they write.
     """
 
     time_s: float | None = Field(default=300.0, gt=0)
@@ -55,6 +55,7 @@ class Budget(Record):
     after: int = Field(default=100, ge=0)
     usd: float | None = Field(default=None, gt=0)
     tokens: int | None = Field(default=None, gt=0)
+    written: int | None = Field(default=None, ge=1)
 
 
 ModelRole = Literal["plan", "code", "test", "judge"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,15 @@ def abilities(**known: Any) -> AbilitiesOf:
 
 @dataclass
 class Bench:
-    """A run in a store, a provider, and clients of both as a process would have them."""
+    """A run in a store, a provider, and clients of both as a process would have them; `streams` says whether
+    answers are looked at while they come."""
 
     store: Store
     run: Run
     provider: ScriptedProvider
+    streams: bool = False
     waited_s: list[float] = field(default_factory=list)
+    grown: list[int] = field(default_factory=list)
     providers: list[LitellmProvider] = field(default_factory=list)
 
     def ledger(self, budget: Budget | None = None, known: AbilitiesOf | None = None) -> Ledger:
@@ -67,7 +70,8 @@ class Bench:
         return ModelClient(models, ledger, send or self.send(), known, self._sleep, time_left)
 
     def send(self, read_s: float = 120.0) -> LitellmProvider:
-        self.providers.append(LitellmProvider(self.provider.base_url, read_s_max=read_s))
+        on_growth = self.grown.append if self.streams else None
+        self.providers.append(LitellmProvider(self.provider.base_url, on_growth=on_growth, read_s_max=read_s))
         return self.providers[-1]
 
     def impatient_once(self) -> Send:
@@ -90,25 +94,33 @@ class Bench:
         await asyncio.sleep(0)
 
 
-MakeBench = Callable[[Sequence[Rule]], Bench]
+MakeBench = Callable[..., Bench]
+ASKED = [
+    pytest.param(1, False, id="one"),
+    pytest.param(1, True, id="one-streamed"),
+    pytest.param(2, False, id="two"),
+]
+"""How calls are made: their samples, and whether the answer is streamed."""
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeBench]:
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeBench]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("TREEMEND_STATE", str(tmp_path / "state"))
-    started: list[ScriptedProvider] = []
+    made: list[Bench] = []
 
-    def make(rules: Sequence[Rule]) -> Bench:
+    def make(rules: Sequence[Rule], streams: bool = False) -> Bench:
         provider = ScriptedProvider(rules)
         provider.__enter__()
-        started.append(provider)
         store = open_store(tmp_path / "store.db")
-        return Bench(store, new_run(store, make_task(tmp_path)), provider)
+        made.append(Bench(store, new_run(store, make_task(tmp_path)), provider, streams))
+        return made[-1]
 
     yield make
-    for provider in started:
-        provider.stop()
+    for one in made:
+        for client in one.providers:
+            await client.close()
+        one.provider.stop()
 
 
 def ask(task: str, *, step: str = "step", issue: str = "the issue", code: str = "", **more: Any) -> Ask:

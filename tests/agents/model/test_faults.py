@@ -9,9 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from tests.agents.model.conftest import KEY, LITELLM_WARNINGS, MODEL, Bench, MakeBench, ask
+from tests.agents.model.conftest import ASKED, KEY, LITELLM_WARNINGS, MODEL, Bench, MakeBench, ask
 
-from treemend.agents.model.client import TRIES_MAX, WAIT_S_MAX, ModelClient, ToolRequests, Unusable
+from treemend.agents.model.client import (
+    TIMEOUTS_MAX,
+    TRIES_MAX,
+    WAIT_S_MAX,
+    ModelClient,
+    NoAnswer,
+    ToolRequests,
+    Unusable,
+)
 from treemend.agents.model.failures import Kind
 from treemend.agents.model.ledger import BudgetSpent
 from treemend.agents.model.prices import Abilities, abilities_of
@@ -67,10 +75,10 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("samples, streams", ASKED)
 @pytest.mark.parametrize("case", PASSING, ids=lambda case: case.id)
-async def test_what_passes_is_tried_again(bench: MakeBench, case: Case, samples: int) -> None:
-    made = bench([rule(case.fault, **case.options), GOOD])
+async def test_what_passes_is_tried_again(bench: MakeBench, case: Case, samples: int, streams: bool) -> None:
+    made = bench([rule(case.fault, **case.options), GOOD], streams)
     send = made.impatient_once() if case.hangs else made.send()
     client = made.client(known=lambda model: Abilities(samples=True), send=send)
     assert await answered(made, client, samples=samples) == ["the bound is one short"] * samples
@@ -129,6 +137,21 @@ async def test_the_next_model_answers_where_the_first_can_not(bench: MakeBench, 
     assert len(made.provider.requests) == case.tries + 1, "a resumed run asks nobody again"
 
 
+async def test_F08_a_call_that_hangs_each_time_is_not_waited_for_often(bench: MakeBench) -> None:
+    made = bench([rule("hang", None)])
+    with pytest.raises(NoAnswer, match="timeout"):
+        await answered(made, made.client(send=made.send(0.2)))
+    assert len(made.store.model_calls(made.run.id)) == TIMEOUTS_MAX
+
+
+async def test_no_wait_goes_beyond_the_time_of_the_run(bench: MakeBench) -> None:
+    made = bench([rule("rate limited", None, retry_after=30)])
+    with pytest.raises(BudgetSpent) as spent:
+        await answered(made, made.client(time_left=lambda: 29.0))
+    assert spent.value.limit == "time"
+    assert made.waited_s == [] and len(made.provider.requests) == 1
+
+
 @pytest.mark.parametrize(
     "base_url",
     [
@@ -152,11 +175,21 @@ async def test_F07_a_server_that_speaks_no_tls(bench: MakeBench) -> None:
         await answered(made, made.client(send=send))
 
 
-@pytest.mark.parametrize("fault", ["null content", "refusal"], ids=["F15", "F16"])
-async def test_an_answer_that_says_nothing_is_no_answer(bench: MakeBench, fault: str) -> None:
-    made = bench([rule(fault, None)])
+@pytest.mark.parametrize(
+    "fault, streams, said",
+    [
+        pytest.param("null content", False, "says nothing", id="F15"),
+        pytest.param("null content", True, "says nothing", id="F15-streamed"),
+        pytest.param("refusal", False, "refuses", id="F16"),
+        pytest.param("refusal", True, "says nothing", id="F16-streamed"),
+    ],
+)
+async def test_an_answer_that_says_nothing_is_no_answer(
+    bench: MakeBench, fault: str, streams: bool, said: str
+) -> None:
+    made = bench([rule(fault, None)], streams)
     for _ in range(2):
-        with pytest.raises(Unusable, match="says nothing"):
+        with pytest.raises(Unusable, match=said):
             await made.client().structured(ask("what?"), ToolRequests)
     for provider in made.providers:
         await provider.close()
@@ -172,11 +205,12 @@ TOOL_FAULTS = [
 ]
 
 
+@pytest.mark.parametrize("streams", [False, True], ids=["", "streamed"])
 @pytest.mark.parametrize("fault, options, count", [pytest.param(*c[1:], id=c[0]) for c in TOOL_FAULTS])
 async def test_broken_tool_calls_come_as_data(
-    bench: MakeBench, fault: str, options: dict[str, Any], count: int
+    bench: MakeBench, fault: str, options: dict[str, Any], count: int, streams: bool
 ) -> None:
-    made = bench([rule(fault, **options)])
+    made = bench([rule(fault, **options)], streams)
     client = made.client(known=lambda model: Abilities(tools=True))
     calls = await client.tool_calls(ask("what?"), ())
     await made.providers[0].close()
@@ -184,11 +218,11 @@ async def test_broken_tool_calls_come_as_data(
     assert all(isinstance(call.arguments, dict) for call in calls)
 
 
-@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("samples, streams", ASKED)
 async def test_F19_what_is_least_useful_is_left_out_and_the_issue_never(
-    bench: MakeBench, samples: int
+    bench: MakeBench, samples: int, streams: bool
 ) -> None:
-    made = bench([rule("context overflow", None, chars=4000)])
+    made = bench([rule("context overflow", None, chars=4000)], streams)
 
     def asked() -> Awaitable[list[str]]:
         client = made.client(known=lambda model: Abilities(samples=True))
@@ -211,11 +245,11 @@ async def test_F19_what_is_least_useful_is_left_out_and_the_issue_never(
         pytest.param("absurd usage", {"tokens": 5_000_000}, id="F21-above-the-bound"),
     ],
 )
-@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("samples, streams", ASKED)
 async def test_counts_that_nobody_can_believe_are_booked_at_what_was_set_aside(
-    bench: MakeBench, fault: str, options: dict[str, Any], samples: int
+    bench: MakeBench, fault: str, options: dict[str, Any], samples: int, streams: bool
 ) -> None:
-    made = bench([rule(fault, **options)])
+    made = bench([rule(fault, **options)], streams)
     await answered(made, made.client(known=lambda m: Abilities(samples=True)), samples=samples)
     spent = made.ledger().spent
     assert 0 < spent.tokens < 20_000
@@ -231,9 +265,19 @@ async def test_F22_a_budget_in_dollars_stops_a_model_of_unknown_price(bench: Mak
 
 
 async def test_F23_repeated_events_do_no_harm_but_to_the_text(bench: MakeBench) -> None:
-    made = bench([Rule(fault="repeated events", answer='{"calls": []}', times=1), Rule(answer={"calls": []})])
+    repeated = Rule(fault="repeated events", answer='{"calls": []}', times=1)
+    made = bench([repeated, Rule(answer={"calls": []})], streams=True)
     assert (await made.client().structured(ask("what?"), ToolRequests)).calls == []
     await made.providers[0].close()
+
+
+async def test_an_answer_is_streamed_only_where_somebody_looks(bench: MakeBench) -> None:
+    for streams in (False, True):
+        made = bench([GOOD], streams)
+        assert await answered(made) == ["the bound is one short"]
+        assert made.provider.requests[-1].streams is streams
+    assert made.grown == sorted(made.grown) and made.grown[-1] == len("the bound is one short")
+    assert len(made.grown) > 1
 
 
 async def test_F24_another_model_than_was_asked(bench: MakeBench) -> None:
@@ -257,9 +301,9 @@ async def test_F28_back_off_looks_at_no_clock(bench: MakeBench, monkeypatch: pyt
     assert all(0.0 <= seconds <= WAIT_S_MAX for seconds in made.waited_s)
 
 
-@pytest.mark.parametrize("samples", [1, 2])
-async def test_F30_an_answer_without_end_is_cut_off(bench: MakeBench, samples: int) -> None:
-    made = bench([rule("huge", None)])
+@pytest.mark.parametrize("samples, streams", ASKED)
+async def test_F30_an_answer_without_end_is_cut_off(bench: MakeBench, samples: int, streams: bool) -> None:
+    made = bench([rule("huge", None)], streams)
     with pytest.raises(ModelError, match=r"too large|unusable"):
         await answered(made, made.client(known=lambda m: Abilities(samples=True)), samples=samples)
     assert len(made.provider.requests) <= TRIES_MAX

@@ -18,7 +18,6 @@ from treemend.agents.model.settings import parse_models
 from treemend.agents.model_policy.brief import brief_sections
 from treemend.agents.model_policy.policy import Context, ModelPolicy
 from treemend.agents.planning import EditableSources, Plan
-from treemend.agents.policy import Policy
 from treemend.agents.progress import Event, Noted
 from treemend.agents.scripted_provider import Rule
 from treemend.agents.template_policy import TemplatePolicy
@@ -96,7 +95,7 @@ class Bench:
         ledger = Ledger(self.store, self.run.id, self.budget, abilities)
         client = ModelClient(models, ledger, self.answering, abilities)
         plan = self.plan()
-        below: Policy | None = TemplatePolicy(plan, 0) if templates else None
+        below = TemplatePolicy(plan, 0) if templates else None
         brief = brief_sections(self.run.task.symptom, plan, {})
         return ModelPolicy(
             Context(plan, brief, {}, lambda: open_index(self.tree), self.events.append), client, below

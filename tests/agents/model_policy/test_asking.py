@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.agents.model.answering import Answering
 
+from treemend.agents.model.calls import Call, Completion
 from treemend.agents.model.prices import Abilities
 from treemend.agents.model.settings import parse_models
 from treemend.agents.model_policy import passing
@@ -79,6 +81,22 @@ async def test_a_place_that_is_not_there_is_asked_about_once_and_left_out(
     assert [place.line for place in told.citations] == [6]
     assert told.dropped == 1
     assert asked.steps() == ["search/0", "answer", "answer/again"]
+
+
+async def hangs(call: Call) -> Completion:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody answers")
+
+
+async def test_an_answer_is_waited_for_no_longer_than_it_may_take(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "connect", lambda models: (hangs, lambda model: Abilities(), None))
+    models = parse_models(["openai/scripted"])
+    assert models is not None
+    with pytest.raises(ModelError, match=r"The budget \(time\) was spent") as told:
+        await answer_question("Where is it divided?", repo, models, Budget(time_s=0.1))
+    assert "--time" in told.value.mend
 
 
 async def test_a_question_that_can_not_be_answered_says_why(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def test_a_budget_that_is_spent_leaves_what_was_ranked(
 ) -> None:
     order, reranker = reranked(tmp_path, monkeypatch, Answering([PATHS]), Budget(tokens=5000))
     assert order[:3] == [2, 0, 1] and "budget (tokens)" in reranker.note
+
+
+def test_time_that_is_up_leaves_what_was_ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering = Answering([PATHS])
+
+    async def send(call: Call) -> Completion:
+        if answering.asked:
+            await asyncio.Event().wait()
+        return await answering(call)
+
+    order, reranker = reranked(tmp_path, monkeypatch, send, Budget(time_s=1.0))
+    assert order[:3] == [2, 0, 1] and "budget (time)" in reranker.note
 
 
 def test_an_interrupt_leaves_what_was_ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

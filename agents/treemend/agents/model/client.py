@@ -29,6 +29,8 @@ TimeLeft = Callable[[], float]
 """Seconds that the run has left, `math.inf` where nothing bounds them."""
 
 TRIES_MAX = 5
+TIMEOUTS_MAX = 2
+"""Tries of a call that may run out of time: each of them can take minutes."""
 BACKOFF_S = 1.0
 WAIT_S_MAX = 60.0
 PROMPT_CHARS_MAX = 80_000
@@ -37,6 +39,10 @@ SHRINK = 0.4
 SHOWN_CHARS = 300
 PROMPT_SHARE = 0.8
 """Of the tokens of a call, when models are ordered by price."""
+
+
+class NoAnswer(ModelError):
+    """The models of a role let each try run out of time."""
 
 
 class Unusable(Exception):
@@ -51,6 +57,7 @@ class Ask:
         step: What it is for, unique within the run.
         samples: How many answers are wanted.
         turn: Whose turn it is where several models serve the role, counted round.
+        answered_only: Whether nothing may be sent: what was not answered before raises BudgetSpent.
     """
 
     role: ModelRole
@@ -60,6 +67,7 @@ class Ask:
     max_tokens: int = 4096
     temperature: float = 0.0
     turn: int = 0
+    answered_only: bool = False
 
 
 class ToolRequest(BaseModel):
@@ -80,6 +88,7 @@ class ModelClient:
 
     Raises (from every question):
         BudgetSpent: the answer could cost more than what is left, or did not come in the time left.
+        NoAnswer: it did not come in the time that a call may take.
         ModelError: no model of the role can be reached.
         Unusable: the answer can't be used.
     """
@@ -218,7 +227,7 @@ class ModelClient:
             calls = self._calls(ask, name, kind, tools, chars_max)
             try:
                 if not self._ledger.overflowed(calls[0]):
-                    return _samples(await all_ended(map(self._ask, calls)))
+                    return _samples(await all_ended(self._ask(call, ask.answered_only) for call in calls))
             except CallFailed as failure:
                 if failure.kind is not Kind.CONTEXT:
                     raise
@@ -254,22 +263,32 @@ class ModelClient:
             for sample in range(ask.samples // together)
         ]
 
-    async def _ask(self, call: Call) -> Completion:
+    async def _ask(self, call: Call, answered_only: bool) -> Completion:
         """One request, tried again where the failure may pass."""
         known = self._ledger.completed(call)
         if known is not None:
             return _usable(call, known)
+        if answered_only:
+            raise BudgetSpent("written")
         jitter = random.Random(call.content_digest())
+        timeouts = 0
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 return _usable(call, await self._try(call))
             except CallFailed as failure:
                 wait_s = failure.retry_after_s or 0.0
-                if failure.kind not in RETRIED or attempt == TRIES_MAX or wait_s > WAIT_S_MAX:
+                timeouts += failure.kind is Kind.TIMEOUT
+                lasts = failure.kind not in RETRIED or wait_s > WAIT_S_MAX
+                if lasts or attempt == TRIES_MAX or timeouts == TIMEOUTS_MAX:
                     raise
                 backoff_s = jitter.uniform(0.0, min(WAIT_S_MAX, BACKOFF_S * 2**attempt))
-                await self._sleep(max(wait_s, backoff_s))
+                await self._wait(max(wait_s, backoff_s))
         raise AssertionError("the last try returns or raises")
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds >= self._time_left():
+            raise BudgetSpent("time")
+        await self._sleep(seconds)
 
     async def _try(self, call: Call) -> Completion:
         left_s = self._time_left()
@@ -327,7 +346,8 @@ class _Anything(BaseModel, extra="allow"):
 
 
 def _gave_up(ask: Ask, name: str, failure: CallFailed) -> ModelError:
-    return ModelError(
+    error = NoAnswer if failure.kind is Kind.TIMEOUT else ModelError
+    return error(
         f"{name} gives no answer for {ask.step} ({failure.kind.value}): {failure.message}",
         mend=MENDS[failure.kind],
     )

@@ -24,7 +24,7 @@ KILLED = "the process ended before the answer came"
 class BudgetSpent(Exception):
     """The next call could cost more than what is left, or take longer."""
 
-    limit: Literal["usd", "tokens", "time"]
+    limit: Literal["usd", "tokens", "time", "written"]
 
 
 @dataclass(frozen=True, slots=True)

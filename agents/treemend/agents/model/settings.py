@@ -10,8 +10,8 @@ from treemend.store.errors import UsageError
 from treemend.store.records import Budget, ModelRole, Models
 
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
-CANDIDATES_MAX = 40
-"""Candidates of a run with a model, where the user names no number: each costs."""
+WRITTEN_MAX = 40
+"""Candidates that models write in a run, where the user names no number of candidates: each costs."""
 AFTER_MAX = 5
 """Candidates after the first plausible one, likewise."""
 
@@ -87,8 +87,9 @@ def model_budget(
 ) -> Budget:
     """The limits of a run; with a model, fewer candidates than where they cost nothing."""
     usual = Budget()
+    written = None
     if models is not None:
-        candidates = CANDIDATES_MAX if candidates is None else candidates
+        written = WRITTEN_MAX if candidates is None else None
         after = AFTER_MAX if after is None else after
     after = usual.after if after is None else after
-    return Budget(time_s=time_s, candidates=candidates, after=after, usd=usd, tokens=tokens)
+    return Budget(time_s=time_s, candidates=candidates, after=after, usd=usd, tokens=tokens, written=written)

@@ -83,7 +83,7 @@ async def answer_question(question: str, repo: str | Path, models: Models, budge
     except BudgetSpent as spent:
         raise ModelError(
             f"The budget ({spent.limit}) was spent before there was an answer.",
-            mend="Raise --budget-usd or --budget-tokens.",
+            mend="Raise --time, --budget-usd or --budget-tokens.",
         ) from None
     dropped = len(said.citations) - len(citations)
     return Answered(question, clean_prose(said.answer), citations, dropped, shown_spent(ledger.spent))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from treemend.agents.model.client import PROMPT_CHARS_MAX
 from treemend.agents.model.prices import BYTES_PER_TOKEN_MIN, abilities_of
-from treemend.agents.model.settings import CANDIDATES_MAX
+from treemend.agents.model.settings import WRITTEN_MAX
 from treemend.agents.model_policy.policy import EDIT_REPAIRS_MAX, WRITE_TOKENS_MAX
 from treemend.agents.model_policy.thinker import TEST_TOKENS_MAX
 from treemend.store.errors import UsageError
@@ -41,7 +41,7 @@ def most_by_role(task: Task) -> list[RoleCost]:
     models = task.models
     if models is None:
         raise UsageError("No model is named, so nothing costs anything.", mend="Name one with --model.")
-    candidates = task.budget.candidates or CANDIDATES_MAX
+    candidates = task.budget.candidates or task.budget.written or WRITTEN_MAX
     # Each candidate's thought, its rethinking, and the thoughts below it; observations and derived ones.
     calls: dict[ModelRole, tuple[int, int]] = {
         "plan": (REPAIR_TURNS * (3 * candidates + 2), ANSWER_TOKENS),

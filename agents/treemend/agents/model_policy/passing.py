@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,13 +20,18 @@ from treemend.store.records import Budget, Models, Task
 async def passing_client(
     root: Path, models: Models, budget: Budget
 ) -> AsyncIterator[tuple[ModelClient, Ledger]]:
-    """A client with a ledger that lasts as long as it does."""
+    """A client with a ledger that lasts as long as it does; the budget's time runs from here."""
     send, abilities, provider = connect(models)
     store = open_store("sqlite://")
     run = new_run(store, Task(repo=str(root), models=models, budget=budget))
     ledger = Ledger(store, run.id, budget, abilities)
+    ends_at = math.inf if budget.time_s is None else time.monotonic() + budget.time_s
+
+    def time_left() -> float:
+        return ends_at - time.monotonic()
+
     try:
-        yield ModelClient(models, ledger, send, abilities), ledger
+        yield ModelClient(models, ledger, send, abilities, time_left=time_left), ledger
     finally:
         if provider is not None:
             await provider.close()

@@ -3,7 +3,7 @@ after a look into the repository."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +11,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from treemend.agents.evaluation import Prospect
 from treemend.agents.feedback import Feedback
 from treemend.agents.model.client import Ask, ModelClient, Unusable, all_ended
+from treemend.agents.model.ledger import BudgetSpent
 from treemend.agents.model.prompts import Prompt, Section, Template, clean_prose, load_template
 from treemend.agents.model_policy.answers import (
     NextThoughts,
@@ -27,8 +29,9 @@ from treemend.agents.model_policy.edit_blocks import EditFailed, Written, read_e
 from treemend.agents.model_policy.looking import CALLS_MAX, look, protocol, tool_specs
 from treemend.agents.model_policy.plan_search import SECOND_ORDER_MASS, Slot, slots_of
 from treemend.agents.planning import Plan
-from treemend.agents.policy import Explain, Idea, Parent, Policy, Proposal, Realization
+from treemend.agents.policy import Explain, Idea, Parent, Proposal, Realization
 from treemend.agents.progress import Listener, Noted, Working
+from treemend.agents.template_policy import TemplatePolicy
 from treemend.store.records import ModelRole, Place
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.syntax import functions_of, parse_module
@@ -41,6 +44,9 @@ CHILDREN = 3
 EDIT_REPAIRS_MAX = 2
 TEMPLATE_MASS = 0.2
 """The part of the priors that template candidates share, where there are any."""
+TEMPLATES_FIRST = 9
+"""Faults of the templates that are offered before a model is asked anything."""
+PLAUSIBILITY_UNKNOWN = 0.5
 IDEA = "idea/"
 """How the keys of the model's own thoughts begin."""
 WORTH = 75
@@ -80,26 +86,67 @@ class Context:
     listener: Listener
 
 
-class ModelPolicy:
-    """Thinks with a model; `templates`, where there are any, join as cheap siblings.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How far the run has come with its models.
 
-    It keeps nothing that the ledger hasn't got: asked the same after a resume, it answers the same.
+    Attributes:
+        written: Candidates that were written so far.
+        is_alone: Whether no model is asked for thoughts any more.
+    """
+
+    written: int = 0
+    is_alone: bool = False
+
+
+class ModelPolicy:
+    """Thinks with a model; `templates`, where there are any, join as cheap siblings. `first` of their faults
+    are offered before a model is asked, since they cost nothing.
+
+    It keeps nothing that the run's rows haven't got: asked the same after a resume, it answers the same.
+
+    Raises (from `propose`, `realize` and `rethink`):
+        BudgetSpent: the models may not be asked any more, `written_max` candidates that they wrote included.
+        ModelError: no model can be reached.
     """
 
     name = "model"
 
-    def __init__(self, context: Context, client: ModelClient, templates: Policy | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        client: ModelClient,
+        templates: TemplatePolicy | None,
+        *,
+        first: int = 0,
+        written_max: int | None = None,
+        begun: Begun = Begun(),
+    ) -> None:
         self._context = context
         self._client = client
         self._templates = templates
+        self._first = first
+        self._written_max = written_max
+        self._written_count = begun.written
+        self._is_alone = begun.is_alone
         self._ideas: dict[str, TwoIdeas | None] = {}
         self._observed: list[Observed] | None = None
         self._derived_of: list[Observed] | None = None
 
+    def go_on_alone(self) -> bool:
+        """Ask no model for thoughts any more; whether anybody else has some."""
+        self._is_alone = self._templates is not None
+        return self._is_alone
+
+    def prospects(self) -> Iterable[Prospect]:
+        """What may be run while a model is waited for."""
+        return () if self._templates is None or self._is_alone else self._templates.prospects()
+
     async def propose(self, parent: Parent, opened: int, count: int) -> Proposal:
         if parent.key.startswith(TEMPLATE) and self._templates is not None:
             key = parent.key.removeprefix(TEMPLATE)
-            below = Parent(key, parent.feedback, parent.gains)
+            gains = {k.removeprefix(TEMPLATE): v for k, v in parent.gains.items() if k.startswith(TEMPLATE)}
+            below = Parent(key, parent.feedback, gains)
             return _as_templates(await self._templates.propose(below, opened, count), 1.0)
         if parent.key:
             return await self._think_on(parent)
@@ -108,12 +155,18 @@ class ModelPolicy:
     async def realize(self, key: str, texts: Sequence[str]) -> Realization:
         if key.startswith(TEMPLATE) and self._templates is not None:
             return await self._templates.realize(key.removeprefix(TEMPLATE), texts)
-        return await self._write(key, texts)
+        if self._is_alone:
+            return Realization(())
+        if self._written_max is not None and self._written_count >= self._written_max:
+            raise BudgetSpent("written")
+        realized = await self._write(key, texts)
+        self._written_count += 1
+        return realized
 
     async def rethink(
         self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
     ) -> str:
-        if key.startswith(TEMPLATE):
+        if key.startswith(TEMPLATE) or self._is_alone:
             return ""
         explanation = await explain()
         shown = (
@@ -127,14 +180,18 @@ class ModelPolicy:
         return "" if text == texts[-1] else text
 
     async def _first_thoughts(self, parent: Parent, opened: int, count: int) -> Proposal:
-        """The next of all first thoughts, likeliest first: the model's, and those of templates among them.
+        """The next of all first thoughts: some of the templates', then all others, likeliest first.
         No idea is asked for before the search wants it."""
-        found: dict[str, Idea] = {}
         wanted = opened + count
+        free = await self._first_templates()
+        if wanted <= len(free):
+            following = free[wanted].prior if wanted < len(free) else self._usual_prior
+            return Proposal(free[opened:wanted], following)
+        found = {one.text: one for one in free}
         for second_order in (False, True):
             if len(found) == wanted:
                 return Proposal(tuple(found.values())[opened:], SECOND_ORDER_MASS * self._mass)
-            offers = await self._offers(second_order=second_order)
+            offers = await self._offers(second_order=second_order, without=len(free))
             for number, offer in enumerate(offers):
                 if len(found) == wanted:
                     return Proposal(tuple(found.values())[opened:], offer.prior)
@@ -145,8 +202,21 @@ class ModelPolicy:
                     found.setdefault(idea.text, idea)
         return Proposal(tuple(found.values())[opened:], 0.0)
 
-    async def _offers(self, *, second_order: bool) -> list[Slot | Idea]:
-        """What may be thought first, by prior: ideas that can be had, and those of templates."""
+    async def _first_templates(self) -> tuple[Idea, ...]:
+        """The faults that are offered before a model is asked."""
+        if self._templates is None or not self._first:
+            return ()
+        return _as_templates(await self._templates.propose(Parent(), 0, self._first), TEMPLATE_MASS).ideas
+
+    @cached_property
+    def _usual_prior(self) -> float:
+        """The prior of the likeliest idea, as long as nobody was asked for any."""
+        plausibility = [PLAUSIBILITY_UNKNOWN] * OBSERVATIONS_MAX
+        return slots_of(plausibility, 0, (1.0 - SECOND_ORDER_MASS) * self._mass)[0].prior
+
+    async def _offers(self, *, second_order: bool, without: int) -> list[Slot | Idea]:
+        """What may be thought first, by prior: ideas that can be had, and those of templates, `without` the
+        first of them."""
         observed = await self._observations()
         plausibility = [one.plausibility for one in observed]
         if second_order:
@@ -156,7 +226,7 @@ class ModelPolicy:
         offers: list[Slot | Idea] = []
         offers += slots_of(plausibility, 0, (1.0 - SECOND_ORDER_MASS) * self._mass)
         if self._templates is not None:
-            everything = await self._templates.propose(Parent(), 0, 10_000)
+            everything = await self._templates.propose(Parent(), without, 10_000)
             offers += _as_templates(everything, TEMPLATE_MASS).ideas
         return sorted(offers, key=lambda offer: -offer.prior)
 
@@ -310,14 +380,19 @@ class ModelPolicy:
         more: Sequence[Section] = (),
         turn: int = 0,
     ) -> M | None:
-        """The answer, None where it can't be used: the search goes on without it."""
-        self._context.listener(Working(f"thinking: {step}{self._client.spent_words}"))
+        """The answer, None where it can't be used or had: the search goes on without it."""
+        if not self._is_alone:
+            self._context.listener(Working(f"thinking: {step}{self._client.spent_words}"))
+        prompt = self._prompt(name, task, more)
+        ask = Ask(role, step, prompt, turn=turn, answered_only=self._is_alone)
         try:
-            ask = Ask(role, step, self._prompt(name, task, more), turn=turn)
             return await self._client.structured(ask, kind)
         except Unusable as unusable:
             self._note(str(unusable))
-            return None
+        except BudgetSpent:
+            if not self._is_alone:
+                raise
+        return None
 
     def _prompt(self, name: str, task: str, more: Sequence[Section] = ()) -> Prompt:
         return Prompt(template(name), template("system").text, self._context.brief, tuple(more), task)

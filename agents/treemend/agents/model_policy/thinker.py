@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
+from treemend.agents.evaluation import Prospect
 from treemend.agents.feedback import Feedback
 from treemend.agents.inspection import render
-from treemend.agents.model.client import Ask, ModelClient, Unusable
+from treemend.agents.model.client import Ask, ModelClient, NoAnswer, Unusable
 from treemend.agents.model.ledger import BudgetSpent, Ledger
 from treemend.agents.model.prices import AbilitiesOf, abilities_of
 from treemend.agents.model.prompts import Prompt, Section
@@ -18,7 +18,15 @@ from treemend.agents.model.provider import LitellmProvider, Send
 from treemend.agents.model.recordings import Recorder, Replayer
 from treemend.agents.model_policy.answers import Graded, WrittenTests
 from treemend.agents.model_policy.brief import brief_sections, code_of, issue_section
-from treemend.agents.model_policy.policy import Context, ModelPolicy, patch_section, template
+from treemend.agents.model_policy.policy import (
+    TEMPLATE,
+    TEMPLATES_FIRST,
+    Begun,
+    Context,
+    ModelPolicy,
+    patch_section,
+    template,
+)
 from treemend.agents.model_policy.reproducers import (
     Tried,
     drafts_of,
@@ -37,7 +45,7 @@ from treemend.agents.run_index import open_run_index
 from treemend.agents.template_policy import TemplatePolicy
 from treemend.search.budget import with_time_to_search
 from treemend.store.database import Store
-from treemend.store.records import Candidate, Models, Run, TestOrigin, TestOutcome
+from treemend.store.records import Budget, Candidate, Models, Run, TestOrigin, TestOutcome
 from treemend.tools.paths import is_protected
 from treemend.tools.repotools.registry import run_tool
 from treemend.tools.repotools.results import Snippets
@@ -50,26 +58,87 @@ SLICE_LINES_MAX = 40
 NOT_RUN = TestResult(outcome=TestOutcome.NOT_RUN, duration_s=0.0)
 
 
-class Thinker:
-    """The models of one run at work in this process; `close` ends their connections."""
+MODELS_SHARE = 0.8
+"""The part of a search's time in which models may be asked where templates can think on without them."""
+ALONE = "templates alone"
+"""The blob that says why no model is asked for thoughts any more."""
 
-    def __init__(self, client: ModelClient, provider: LitellmProvider | None) -> None:
+
+class ModelTime:
+    """How long models may still be asked: before the search as long as one that began with the first call
+    would get; then as long as it gets, or a part of that. `elapsed_s` tells what the run has taken."""
+
+    def __init__(self, budget: Budget, elapsed_s: Callable[[], float]) -> None:
+        self._budget = budget
+        self._elapsed_s = elapsed_s
+        self._until_s: float | None = None
+
+    def begin_search(self, limit_s: float | None, share: float) -> None:
+        """From now on models have a share of the time until the run has taken `limit_s`."""
+        began_s = self._elapsed_s()
+        self._until_s = math.inf if limit_s is None else began_s + share * (limit_s - began_s)
+
+    def left_s(self) -> float:
+        """Seconds, `math.inf` where nothing bounds them."""
+        if self._until_s is None:
+            self.begin_search(with_time_to_search(self._budget, self._elapsed_s()).time_s, share=1.0)
+            assert self._until_s is not None
+        return self._until_s - self._elapsed_s()
+
+
+class Thinker:
+    """The models of one run at work in this process; `close` ends their connections.
+
+    Attributes:
+        is_silent: Whether a model was given up that did not answer in time; nothing is asked any more then.
+    """
+
+    def __init__(
+        self, client: ModelClient, provider: LitellmProvider | None = None, time: ModelTime | None = None
+    ) -> None:
         self._client = client
         self._provider = provider
+        self._time = time
+        self._policy: ModelPolicy | None = None
+        self.is_silent = False
         self._code: str | None = None
 
     async def close(self) -> None:
         if self._provider is not None:
             await self._provider.close()
 
-    def policy(self, context: RunContext, plan: Plan, observation: Observation) -> Policy:
-        """The policy of a run, with templates beside it where failing tests say which lines to change."""
+    def policy(self, context: RunContext, plan: Plan, observation: Observation, budget: Budget) -> Policy:
+        """The policy of a search within `budget`, with templates beside it where failing tests say which
+        lines to change. They begin where those tests are the suite's: what passes a model's own test may be
+        wrong."""
         symptom = context.task.symptom
         labels = {test.id: test.behaviour for test in observation.reproducers}
         templates = TemplatePolicy(plan, context.task.seed) if plan.suspicion(plan.symptom.failures) else None
+        if self._time is not None:
+            self._time.begin_search(budget.time_s, 1.0 if templates is None else MODELS_SHARE)
         brief = (*brief_sections(symptom, plan, labels), *deciding_lines(context, plan.symptom))
         known = Context(plan, brief, labels, lambda: open_run_index(context), context.listener)
-        return ModelPolicy(known, self._client, templates)
+        self._policy = ModelPolicy(
+            known,
+            self._client,
+            templates,
+            first=TEMPLATES_FIRST if observation.baseline.targets else 0,
+            written_max=budget.written,
+            begun=_begun(context),
+        )
+        return self._policy
+
+    def prospects(self) -> Iterable[Prospect]:
+        """What may be run while a model is waited for."""
+        return () if self._policy is None else self._policy.prospects()
+
+    def go_on_alone(self, context: RunContext, why: str) -> bool:
+        """Ask no model for thoughts any more, also after a resume; whether templates have some."""
+        if self._policy is None or not self._policy.go_on_alone():
+            return False
+        context.store.put_blob(context.id, ALONE, why.encode())
+        context.listener(Noted(f"{why}: templates go on without a model"))
+        return True
 
     async def write_reproducers(
         self, context: RunContext, observation: Observation
@@ -113,13 +182,13 @@ class Thinker:
     async def grade(self, context: RunContext, candidate: Candidate) -> float | None:
         """How good a plausible candidate is to the model that judges, in [-1, 1]; None where none was named,
         or it doesn't say."""
-        if not self._client.models("judge"):
+        if self.is_silent or not self._client.models("judge"):
             return None
         prompt = self._prompt(context, "grade", patch_section(candidate.patch))
         ask = Ask("judge", f"grade/{candidate.seq}", prompt)
         try:
             graded = await self._client.structured(ask, Graded)
-        except (Unusable, BudgetSpent) as error:
+        except (Unusable, BudgetSpent, NoAnswer) as error:
             why = "the budget is spent" if isinstance(error, BudgetSpent) else str(error)
             context.listener(Noted(f"#{candidate.seq} is not graded: {why}"))
             return None
@@ -194,27 +263,36 @@ def deciding_lines(context: RunContext, failing: Feedback) -> tuple[Section, ...
     return (Section(title, render(answer), 65),) if answer.found else ()
 
 
-def open_thinker(store: Store, run: Run, models: Models, elapsed_s: Callable[[], float]) -> Thinker:
-    """The models that a task names, with the ledger of its run, which has taken `elapsed_s` so far."""
-    send, abilities, provider = connect(models)
-    budget = run.task.budget
-    ledger = Ledger(store, run.id, budget, abilities)
-    limit_s = cache(lambda: with_time_to_search(budget, elapsed_s()).time_s)
+def open_thinker(
+    store: Store,
+    run: Run,
+    models: Models,
+    elapsed_s: Callable[[], float],
+    on_growth: Callable[[int], None] | None = None,
+) -> Thinker:
+    """The models that a task names, with the ledger of its run, which has taken `elapsed_s` so far.
+    `on_growth` is told how answers grow."""
+    send, abilities, provider = connect(models, on_growth)
+    ledger = Ledger(store, run.id, run.task.budget, abilities)
+    time = ModelTime(run.task.budget, elapsed_s)
+    return Thinker(ModelClient(models, ledger, send, abilities, time_left=time.left_s), provider, time)
 
-    def time_left() -> float:
-        """From the first call on there is as much time as a search gets."""
-        limit = limit_s()
-        return math.inf if limit is None else limit - elapsed_s()
 
-    return Thinker(ModelClient(models, ledger, send, abilities, time_left=time_left), provider)
+def _begun(context: RunContext) -> Begun:
+    """What the rows of a run say of its models."""
+    keys = {thought.seq: thought.key for thought in context.store.thoughts(context.id)}
+    written = sum(not keys[c.thought].startswith(TEMPLATE) for c in context.store.candidates(context.id))
+    return Begun(written, context.store.get_blob(context.id, ALONE) is not None)
 
 
-def connect(models: Models) -> tuple[Send, AbilitiesOf, LitellmProvider | None]:
+def connect(
+    models: Models, on_growth: Callable[[int], None] | None = None
+) -> tuple[Send, AbilitiesOf, LitellmProvider | None]:
     """How calls are answered: by a provider, by one whose answers are kept, or from what was kept."""
     if models.replay:
         replayer = Replayer(Path(models.replay))
         return replayer, replayer.abilities, None
-    provider = LitellmProvider(models.api_base)
+    provider = LitellmProvider(models.api_base, on_growth=on_growth)
     if models.record:
         return Recorder(Path(models.record), provider, abilities_of), abilities_of, provider
     return provider, abilities_of, provider
