@@ -82,6 +82,13 @@ class SourceFile:
             raise NotEditable(f"cannot be written as {self.encoding}: {error}") from error
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a source text as Python counts them: a form feed ends none."""
+    return [
+        line.decode("utf-8", "surrogatepass") for line in text.encode("utf-8", "surrogatepass").splitlines()
+    ]
+
+
 def _encoding(data: bytes, *, with_bom: bool) -> str:
     cookie = _cookie(data)
     if cookie is None:

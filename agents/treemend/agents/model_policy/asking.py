@@ -19,7 +19,7 @@ from treemend.agents.model_policy.policy import template
 from treemend.store.errors import ModelError, UsageError
 from treemend.store.records import Budget, Models
 from treemend.tools.paths import check_relative
-from treemend.tools.source import NotEditable, SourceFile
+from treemend.tools.source import NotEditable, SourceFile, lines_of
 
 ROUNDS_MAX = 3
 CITATIONS_MAX = 20
@@ -135,7 +135,7 @@ def _look_up(root: Path, cited: Cited) -> Citation | None:
         file = root / path
         if not file.resolve(strict=True).is_relative_to(root):
             return None
-        lines = SourceFile.read(file).text.splitlines()
+        lines = lines_of(SourceFile.read(file).text)
     except (UsageError, NotEditable, OSError, ValueError):
         return None
     quote = " ".join(cited.quote.split())

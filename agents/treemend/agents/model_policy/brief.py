@@ -8,7 +8,7 @@ from treemend.agents.model.prompts import NEVER_LEFT_OUT, Section, clean_prose
 from treemend.agents.model_policy.diagnosis import describe
 from treemend.agents.planning import Plan
 from treemend.store.records import Symptom
-from treemend.tools.source import SourceFile
+from treemend.tools.source import SourceFile, lines_of
 from treemend.tools.syntax import functions_of, parse_module
 
 CODE_CHARS_MAX = 16_000
@@ -59,7 +59,7 @@ def _around(path: str, line: int, source: SourceFile) -> tuple[int, str]:
         return 0, f"{path}:1\n{source.text.rstrip()}"
     spans = _spans_at(path, line, source)
     first, last = max(spans) if spans else _lines_around(line)
-    lines = source.text.splitlines()[first - 1 : last]
+    lines = lines_of(source.text)[first - 1 : last]
     return first, "\n".join([f"{path}:{first}", *lines])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from treemend.store.records import Edit
 from treemend.tools.edits import apply_edits
-from treemend.tools.source import NotEditable, SourceFile
+from treemend.tools.source import NotEditable, SourceFile, lines_of
 from treemend.tools.syntax import Module, parse_module
 
 BLOCK = re.compile(
@@ -99,7 +99,7 @@ def _line_starts(text: str, wanted: str) -> list[int]:
 
 
 def _nearest(text: str, wanted: str) -> str:
-    lines, sought = text.splitlines(), wanted.splitlines()
+    lines, sought = lines_of(text), wanted.splitlines()
     first = next((line.strip() for line in sought if line.strip()), "")
     ratios = [difflib.SequenceMatcher(None, line.strip(), first).quick_ratio() for line in lines[:5000]]
     best = max(range(len(ratios)), key=lambda i: ratios[i], default=0)
@@ -206,6 +206,6 @@ def _errors(path: str, text: str) -> Iterator[int]:
 
 def _broken_lines(path: str, text: str) -> str:
     line = next(_errors(path, text), 1)
-    lines = text.splitlines()
+    lines = lines_of(text)
     shown = range(max(0, line - 4), min(len(lines), line + 3))
     return "\n".join(f"{number + 1:>5}  {lines[number]}" for number in shown)

@@ -14,6 +14,7 @@ from treemend.tools.repotools.references import callees_of
 from treemend.tools.repotools.resolution import Resolver
 from treemend.tools.repotools.results import Place, Slice, SliceLine
 from treemend.tools.slicing import Scope, backward_slice, innermost_scope, result_lines
+from treemend.tools.source import lines_of
 
 DEPTH_MAX = 3
 """Calls that are followed, one inside another."""
@@ -79,9 +80,7 @@ class _Slicer:
         row = rows[0]
         if row.language != "python":
             return f"{row.path} is no Python."
-        # As Python counts lines, and bytes do; a text's lines end at form feeds, too.
-        data = "\n".join(source_lines(self._index.root, row.path)).encode()
-        lines = [line.decode() for line in data.splitlines()]
+        lines = lines_of("\n".join(source_lines(self._index.root, row.path)))
         try:
             tree = ast.parse("\n".join(lines))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
