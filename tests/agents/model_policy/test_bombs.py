@@ -67,6 +67,7 @@ RULES = (
 )
 
 
+@pytest.mark.thorough
 def test_E27_E28_E31_bombs_and_a_hang_cost_a_candidate_each(models: Models, tmp_path: Path) -> None:
     repo = tmp_path / "repo"
     repo.mkdir()
