@@ -49,10 +49,10 @@ def rank_lines(
     fused = fuse_by_rank([ranking for ranking in rankings if ranking])
     top = next(iter(fused.values()), 1.0)
     scores = {line: score / top for line, score in fused.items()}
-    for reader, score in fused.items():
+    for reader, score in tuple(scores.items()):
         for line in data.get(reader, ()):
-            if line in sources and line not in fused:
-                scores[line] = max(scores.get(line, 0.0), READ * score / top)
+            if line in sources:
+                scores.setdefault(line, READ * score)
     return dict(sorted(scores.items(), key=lambda pair: -pair[1]))
 
 

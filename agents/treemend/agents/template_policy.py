@@ -61,8 +61,7 @@ class TemplatePolicy:
         return Proposal(tuple(chosen), rest[0].prior if rest else 0.0)
 
     async def realize(self, key: str, texts: Sequence[str]) -> Realization:
-        edits = self._edits(key)
-        return Realization(tuple(sorted(edits, key=lambda edit: (edit.path, edit.start))))
+        return Realization(_in_order(self._edits(key)))
 
     async def rethink(
         self, key: str, texts: Sequence[str], patch: bytes, feedback: Feedback, explain: Explain
@@ -79,7 +78,7 @@ class TemplatePolicy:
         ]
         for _, fault, change in sorted(likely, key=lambda one: -one[0]):
             places = (fault.changes[0][0].place, change.place)
-            yield Prospect(tuple(sorted(change.edits, key=lambda edit: (edit.path, edit.start))), places)
+            yield Prospect(_in_order(change.edits), places)
 
     def _below(self, parent: Parent) -> list[Idea]:
         if parent.key == "":
@@ -124,6 +123,10 @@ class TemplatePolicy:
             f"{BEYOND}{number}": Choice(change, weight, _fault_text(change))
             for number, (change, weight) in enumerate(weighted)
         }
+
+
+def _in_order(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    return tuple(sorted(edits, key=lambda edit: (edit.path, edit.start)))
 
 
 def _faults(weighted: Sequence[tuple[Change, float, float]], seed: int) -> list[_Fault]:

@@ -43,8 +43,7 @@ async def carry_out(
     """Work on a run until it has an outcome, from wherever it stands.
 
     `ask` asks a person, where one is there. With `shows_answers` the listener is told how the models' answers
-    grow. Cancelling leaves it resumable. Returns the run as recorded at
-    its end.
+    grow. Cancelling leaves it resumable. Returns the run as recorded at its end.
 
     Raises:
         UsageError: the task can't be worked on (the run is then recorded as failed).

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from treemend.agents.model.prompts import NEVER_LEFT_OUT, Section, clean_prose
 from treemend.agents.model_policy.diagnosis import describe
 from treemend.agents.planning import Plan
 from treemend.store.records import Symptom
 from treemend.tools.source import SourceFile, lines_of
-from treemend.tools.syntax import functions_of, parse_module
+from treemend.tools.syntax import Module, functions_of
 
 CODE_CHARS_MAX = 16_000
 FUNCTIONS_MAX = 12
 TRACE_CHARS_MAX = 4000
 FILE_CHARS_MAX = 6000
 MODULE_LINES = 40
+WHOLE = (0, 0)
+"""The span of a file that is shown whole."""
 
 
 def issue_section(symptom: Symptom) -> Section:
@@ -43,39 +46,39 @@ def _suspicious_code(plan: Plan) -> Iterator[str]:
     suspicion = plan.suspicion(plan.symptom.failures)
     left = CODE_CHARS_MAX
     shown: set[tuple[str, int]] = set()
+    spans = cache(lambda path: _spans(plan.modules[path]))
     for path, line in suspicion:
-        piece = _around(path, line, plan.sources[path])
-        if (path, piece[0]) in shown or len(shown) >= FUNCTIONS_MAX:
-            continue
-        shown.add((path, piece[0]))
-        if len(piece[1]) > left:
+        if len(shown) >= FUNCTIONS_MAX:
             break
-        left -= len(piece[1])
-        yield piece[1]
+        text = plan.sources[path].text
+        span = _span_around(line, spans(path)) if len(text) > FILE_CHARS_MAX else WHOLE
+        if (path, span[0]) in shown:
+            continue
+        shown.add((path, span[0]))
+        piece = _shown(path, text, span)
+        if len(piece) > left:
+            break
+        left -= len(piece)
+        yield piece
 
 
-def _around(path: str, line: int, source: SourceFile) -> tuple[int, str]:
-    if len(source.text) <= FILE_CHARS_MAX:
-        return 0, f"{path}:1\n{source.text.rstrip()}"
-    spans = _spans_at(path, line, source)
-    first, last = max(spans) if spans else _lines_around(line)
-    lines = lines_of(source.text)[first - 1 : last]
-    return first, "\n".join([f"{path}:{first}", *lines])
+def _shown(path: str, text: str, span: tuple[int, int]) -> str:
+    if span == WHOLE:
+        return f"{path}:1\n{text.rstrip()}"
+    first, last = span
+    return "\n".join([f"{path}:{first}", *lines_of(text)[first - 1 : last]])
 
 
-def _lines_around(line: int) -> tuple[int, int]:
-    """The part of a module, in equal parts of the file, that holds a line."""
+def _spans(module: Module) -> list[tuple[int, int]]:
+    """First and last line of every function."""
+    return [(node.start_point[0] + 1, node.end_point[0] + 1) for _, node in functions_of(module.root)]
+
+
+def _span_around(line: int, functions: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """The innermost function around a line, else the part of the file, in equal parts, that holds it."""
+    around = [span for span in functions if span[0] <= line <= span[1]]
     before = (line - 1) // MODULE_LINES * MODULE_LINES
-    return before + 1, before + MODULE_LINES
-
-
-def _spans_at(path: str, line: int, source: SourceFile) -> list[tuple[int, int]]:
-    """First and last line of every function around a line."""
-    root = parse_module(path, source.text).root
-    spans: Iterable[tuple[int, int]] = (
-        (node.start_point[0] + 1, node.end_point[0] + 1) for _, node in functions_of(root)
-    )
-    return [span for span in spans if span[0] <= line <= span[1]]
+    return max(around, default=(before + 1, before + MODULE_LINES))
 
 
 def code_of(paths: Iterable[str], sources: Mapping[str, SourceFile]) -> str:

@@ -12,6 +12,7 @@ from treemend.tools.index.comments import comment_before, docstring, is_license
 from treemend.tools.index.facts import (
     CALLABLES,
     CLASSES,
+    DATA,
     IMPL,
     MODULE,
     Definition,
@@ -32,7 +33,6 @@ _FIELD_CHARS_MAX = 160
 _DECORATORS_MAX = 20
 _PRIORITY = ("field", "variable", "type", "constant", "method", "function")
 """Where two patterns capture one node, the later one here names it; all others come after these."""
-_FIELDS = frozenset({"field", "variable", "constant"})
 _SHARING = BARE | {"variable_declarator"}
 """Nodes whose declaration says more than they do themselves."""
 _GO_TYPES = frozenset({"type_spec", "type_alias"})
@@ -144,7 +144,7 @@ class _Outline:
         if kind in ("variable", "constant") and rows[parent].kind in CALLABLES:
             return None
         function = _function_node(node)
-        body = None if kind in _FIELDS else function.child_by_field_name("body")
+        body = None if kind in DATA else function.child_by_field_name("body")
         line = name.node.start_point[0]
         begin = node.start_byte
         top = line if begin == name.node.start_byte else node.start_point[0]
@@ -189,7 +189,7 @@ class _Outline:
 
     def _is_repeated(self, row: Definition, seen: set[tuple[int, str]]) -> bool:
         """A field or variable that is set again."""
-        if row.kind not in _FIELDS:
+        if row.kind not in DATA:
             return False
         key = (row.parent, row.qualified)
         if key in seen:
@@ -221,9 +221,9 @@ class _Outline:
         whole = (node.parent or node) if node.type in _SHARING else node
         start = whole.start_byte
         end = body.start_byte if body is not None else whole.end_byte
-        limit = _FIELD_CHARS_MAX if kind in _FIELDS else SIGNATURE_CHARS_MAX
+        limit = _FIELD_CHARS_MAX if kind in DATA else SIGNATURE_CHARS_MAX
         text = self._data[start : min(end, start + 8 * limit)].decode("utf-8", "replace")
-        if kind not in _FIELDS:
+        if kind not in DATA:
             text = self._header(text, is_bare=body is None and kind not in CALLABLES)
             if node.type in _GO_TYPES:
                 text = f"type {text}"

@@ -22,6 +22,7 @@ from treemend.tools.index.words import folded
 MODULE = "module"
 CALLABLES = frozenset({"function", "method"})
 CLASSES = frozenset({"class", "interface", "struct", "enum", "trait"})
+DATA = frozenset({"constant", "variable", "field"})
 KINDS = (
     "class", "interface", "struct", "enum", "trait", "type", "function", "method", "macro", "namespace",
     "constant", "variable", "field", "module",
@@ -138,6 +139,14 @@ class Occurrences:
         except ValueError:
             return []
         return [position for position, index in enumerate(self.indices) if index == wanted]
+
+    def on_line(self, line: int) -> range:
+        """The positions of what begins on a line, from 1; none on one that the file hasn't got."""
+        first, behind = (
+            bisect_left(self.starts, self.line_starts[row]) if row < len(self.line_starts) else len(self)
+            for row in (line - 1, line)
+        )
+        return range(first, behind)
 
     def between(self, start: int, end: int) -> Iterator[int]:
         """The positions of what begins in these offsets."""

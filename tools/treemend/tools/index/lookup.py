@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from treemend.tools.index.cache import INDEXED, definition_of, imports_of
 from treemend.tools.index.facts import (
+    DATA,
     IMPL,
     MODULE,
     Definition,
@@ -222,11 +223,7 @@ def enclosing(definitions: Sequence[Located], occurrence: Occurrence) -> Located
     for one in definitions[1:]:
         if one.definition.start > occurrence.start:
             break
-        if occurrence.start < one.definition.end and one.definition.kind not in (
-            "field",
-            "variable",
-            "constant",
-        ):
+        if occurrence.start < one.definition.end and one.definition.kind not in DATA:
             inner = one
     return inner
 

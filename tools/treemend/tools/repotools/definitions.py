@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from treemend.tools.index.facts import CALLABLES, CLASSES, IMPL, MODULE
+from treemend.tools.index.facts import CALLABLES, CLASSES, DATA, IMPL, MODULE
 from treemend.tools.index.lookup import Located, dotted, find_exact, find_file, subclasses_named, suggest
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.conversion import first_paragraph, place_of, shown_of, source_lines, symbol_of
@@ -42,9 +42,7 @@ def class_information(index: RepositoryIndex, name: str, limit: int = 5) -> Clas
 def _class(resolver: Resolver, one: Located) -> ClassInformation:
     definition = one.definition
     members = list(_members(resolver, one))
-    fields = [
-        (source, member) for source, member in members if member.kind in ("field", "constant", "variable")
-    ]
+    fields = [(source, member) for source, member in members if member.kind in DATA]
     nested = [
         source for source, _ in members if source.definition.kind in CLASSES and source.file == one.file
     ]

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from treemend.tools.index.facts import CALLABLES, Occurrence, Occurrences, Use
+from treemend.tools.index.facts import CALLABLES, DATA, Occurrences, Use
 from treemend.tools.index.lookup import Located, enclosing, find_file, occurrences_in
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.repotools.resolution import Resolver
 
-_DATA = ("constant", "variable", "field")
 _READS = frozenset({Use.NAME, Use.ATTRIBUTE})
 _INSTANCE = frozenset({"self", "cls"})
 
@@ -36,9 +35,9 @@ def data_read(
     Names are resolved by scopes and imports: what a call returned or a parameter holds isn't followed.
     """
     resolver = Resolver(index.connection)
-    marks = ", ".join("?" * len(_DATA))
+    marks = ", ".join("?" * len(DATA))
     statement = f"SELECT DISTINCT name FROM definition WHERE kind IN ({marks})"
-    names = {name for (name,) in index.connection.execute(statement, _DATA)}
+    names = {name for (name,) in index.connection.execute(statement, sorted(DATA))}
     found: dict[tuple[str, int], tuple[Assignment, ...]] = {}
     for path in sorted(lines):
         for file in find_file(index.connection, path):
@@ -66,12 +65,8 @@ class _Readings:
         self._bound: dict[int, frozenset[str]] = {}
 
     def at(self, line: int) -> Iterator[Assignment]:
-        starts = self._occurrences.line_starts
-        if line > len(starts):
-            return
-        end = starts[line] if line < len(starts) else starts[-1] + self._definitions[0].definition.end
         near: Located | None = None
-        for position in self._occurrences.between(starts[line - 1], end):
+        for position in self._occurrences.on_line(line):
             occurrence = self._occurrences.at(position)
             if occurrence.use not in _READS or occurrence.name not in self._names:
                 continue
@@ -81,7 +76,7 @@ class _Readings:
                 continue
             key = (near.position, receiver, occurrence.name)
             if key not in self._known:
-                self._known[key] = tuple(self._assignments(near, receiver, occurrence))
+                self._known[key] = tuple(self._assignments(near, receiver, occurrence.name))
             yield from self._known[key]
 
     def _bound_in(self, function: Located) -> frozenset[str]:
@@ -92,10 +87,10 @@ class _Readings:
             self._bound[function.position] = frozenset(one.name for one in found if one.use is Use.BINDING)
         return self._bound[function.position]
 
-    def _assignments(self, near: Located, receiver: str, occurrence: Occurrence) -> Iterator[Assignment]:
-        for one in self._named(near, receiver, occurrence.name):
+    def _assignments(self, near: Located, receiver: str, name: str) -> Iterator[Assignment]:
+        for one in self._named(near, receiver, name):
             definition = one.definition
-            if definition.kind in _DATA and not self._is_inside_a_function(one):
+            if definition.kind in DATA and not self._is_inside_a_function(one):
                 yield Assignment(one.path, one.name, definition.top_line, definition.end_line)
 
     def _named(self, near: Located, receiver: str, name: str) -> list[Located]:
