@@ -1,16 +1,17 @@
 """Where `locate` looks for the code of public issues, as predictions to be scored.
 
     python benchmarks/localize.py --instances FILE --trees DIR --out PREDICTIONS [--caches DIR]
-        [--fixed | --models DIR]
+        [--mirror DIR] [--fixed | --models DIR]
 
 FILE has one JSON object a line with `instance_id`, `repo` and `problem_statement`; DIR/<instance_id> is the
 source tree. PREDICTIONS gets one JSON object a line: `instance_id`, `functions` (path::Class.method, best
-first), `files`, and `seconds` (of CPU, this process, index up to date). What was predicted already is left
-as it is. An instance's index begins as that of the one before it in the same repository, so that files they
-share are parsed once; with `--caches` all are kept, and another run parses nothing. `--fixed` ranks by the
-fixed sum of scores. `--models` ranks by what `train_locator.py fit --models DIR` has fitted without the
-instance's own repository: DIR/OWNER+NAME.json, and where there is none DIR/all.json. Nothing but the trees
-and the texts is read.
+first), `files`, and `seconds` (of CPU, this process, index and history up to date). What was predicted
+already is left as it is. An instance's index begins as that of the one before it in the same repository, so
+that files they share are parsed once; with `--caches` all are kept, and another run parses nothing.
+`--fixed` ranks by the fixed sum of scores. `--models` ranks by what `train_locator.py fit --models DIR` has
+fitted without the instance's own repository: DIR/OWNER+NAME.json, and where there is none DIR/all.json.
+Nothing but the trees and the texts is read, and with `--mirror` the commits up to an instance's `base` in the
+bare repository DIR/OWNER+NAME/repo.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from typing import Any
 from acc_at import read_rows
 
 from treemend.store.errors import TreemendError
+from treemend.tools.git_data import GitRepository
+from treemend.tools.git_history import Revision
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.localization.locate import rank_functions
-from treemend.tools.localization.ranker import FIXED, Model, fitted_model, model_of
+from treemend.tools.localization.ranker import FIXED, Model, model_of
 
 KEPT = 1000
 
@@ -46,9 +49,23 @@ def function_name(path: str, qualified: str) -> str:
     return f"{path}::{'.'.join(qualified.split('.')[-2:])}"
 
 
-def predict(instance: dict[str, Any], tree: Path, cache: Path, model: Model | None) -> dict[str, Any]:
-    with RepositoryIndex(tree, cache) as index:
+def past_of(instance: dict[str, Any], mirror: Path | None) -> Revision | None:
+    """The commit that an instance begins from, in its own repository or the one that stands for it."""
+    if mirror is None:
+        return None
+    owner, _, name = instance["repo"].partition("/")
+    for place in (mirror / f"{owner}+{name}" / "repo", *mirror.glob(f"*+{owner}__{name}/repo")):
+        if place.is_dir():
+            return Revision(GitRepository(place, place, place, place), instance["base"])
+    raise SystemExit(f"{mirror} has no repository of {instance['repo']}.")
+
+
+def predict(
+    instance: dict[str, Any], tree: Path, cache: Path, past: Revision | None, model: Model | None
+) -> dict[str, Any]:
+    with RepositoryIndex(tree, cache, past=past) as index:
         index.refresh()
+        index.history()
         begun = time.process_time()
         hits = rank_functions(index, instance["problem_statement"], model)
         seconds = time.process_time() - begun
@@ -105,6 +122,7 @@ def main() -> None:
     parser.add_argument("--trees", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--caches", type=Path, help="Folder for indexes. (default: a temporary one)")
+    parser.add_argument("--mirror", type=Path, help="Folder of bare repositories. (default: no past)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--fixed", action="store_true", help="Rank by the fixed sum of scores.")
     how.add_argument("--models", type=Path, help="Folder of models fitted without one repository each.")
@@ -117,11 +135,12 @@ def main() -> None:
             name, repo = instance["instance_id"], instance.get("repo", "")
             if name in known or options.only not in repo:
                 continue
-            model = FIXED if options.fixed else fitted_model()
+            model = FIXED if options.fixed else None
             if options.models:
                 model = model_without(repo, options.models)
+            past = past_of(instance, options.mirror)
             try:
-                row = predict(instance, options.trees / name, indexes.path_for(instance), model)
+                row = predict(instance, options.trees / name, indexes.path_for(instance), past, model)
             except TreemendError as error:
                 failed += 1
                 print(f"{name}: {error.message}", file=sys.stderr)

@@ -1,10 +1,11 @@
 """Fit the order of `locate`'s candidates on public issues with known fixes. Needs numpy.
 
-    python benchmarks/train_locator.py features --instances FILE --trees DIR --features FEATURES
-    python benchmarks/train_locator.py fit --features FEATURES --out FITTED [--models DIR]
+    python benchmarks/train_locator.py features --instances FILE --trees DIR --features OUT [--mirror DIR]
+    python benchmarks/train_locator.py fit --features OUT --out FITTED [--models DIR]
 
 The first command writes one JSON object a line: instance, repository, gold functions, and names and features
-of the candidates (no text of any issue or tree). The second prints the figures of each repository by the
+of the candidates (no text of any issue, tree or commit); with --mirror those of the past, too, as
+`localize.py` reads it. The second prints the figures of each repository by the
 parameters fitted on all others, then fits on all and writes the parameters with the digest of FEATURES.
 DIR gets those fitted without each repository, and all.json, as `localize.py --models` takes them.
 
@@ -27,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from acc_at import is_hit, read_rows, without_constructor
-from localize import Indexes, already_predicted, file_name, function_name, instances
+from localize import Indexes, already_predicted, file_name, function_name, instances, past_of
 
 from treemend.store.records import Symptom
 from treemend.tools.index.repository import RepositoryIndex
-from treemend.tools.localization.evidence import FEATURES, gather_evidence
+from treemend.tools.localization.evidence import FEATURES, PAST_FEATURES, gather_evidence
 from treemend.tools.localization.locate import cues_of
 
 _PENALTY = 200.0
@@ -42,7 +43,7 @@ _GOLD_MAX = 3
 _ROUNDS, _SHORTEST, _CLOSE = 15, 1e-4, 1e-3
 
 
-def write_features(rows: Iterable[dict[str, Any]], trees: Path, target: Path) -> None:
+def write_features(rows: Iterable[dict[str, Any]], trees: Path, mirror: Path | None, target: Path) -> None:
     """Add the candidates of instances that aren't in `target` yet."""
     known = already_predicted(target)
     with tempfile.TemporaryDirectory() as folder, target.open("a") as out:
@@ -50,10 +51,11 @@ def write_features(rows: Iterable[dict[str, Any]], trees: Path, target: Path) ->
         for row in rows:
             if row["instance_id"] in known or len(row["gold_functions"]) > _GOLD_MAX:
                 continue
-            with RepositoryIndex(trees / row["instance_id"], indexes.path_for(row)) as index:
+            tree, cache = trees / row["instance_id"], indexes.path_for(row)
+            with RepositoryIndex(tree, cache, past=past_of(row, mirror)) as index:
                 index.refresh()
-                symptom = Symptom(issue=row["problem_statement"])
-                evidence = gather_evidence(index.connection, cues_of(symptom, index.connection))
+                cues = cues_of(Symptom(issue=row["problem_statement"]), index.connection)
+                evidence = gather_evidence(index.connection, cues, index.history() if mirror else None)
             units = evidence.units
             found = {
                 "instance_id": row["instance_id"],
@@ -98,7 +100,7 @@ def fit(data: Sequence[Instance], np: Any, penalty: float = _PENALTY) -> Fit:
         ((one.vectors - means) / scales, one.is_gold / one.is_gold.sum(), len(one.gold) ** -0.5)
         for one in usable
     ]
-    weights = np.zeros(len(FEATURES))
+    weights = np.zeros(len(means))
     loss, gradient, curvature = _loss(parts, weights, penalty, np)
     for _ in range(_ROUNDS):
         step = np.linalg.solve(curvature, gradient)
@@ -178,12 +180,13 @@ def main() -> None:
     parser.add_argument("command", choices=("features", "fit"))
     parser.add_argument("--instances", type=Path)
     parser.add_argument("--trees", type=Path)
+    parser.add_argument("--mirror", type=Path)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--models", type=Path)
     options = parser.parse_args()
     if options.command == "features":
-        write_features(instances(options.instances), options.trees, options.features)
+        write_features(instances(options.instances), options.trees, options.mirror, options.features)
         return
     np: Any = import_module("numpy")
     data = read_instances(options.features, np)
@@ -204,7 +207,7 @@ def write_model(fitted: Fit, count: int, digest: str, target: Path) -> None:
     means, scales, weights = fitted
     model = {
         "fitted_on": {"instances": count, "features_sha256": digest},
-        "features": FEATURES,
+        "features": (FEATURES + PAST_FEATURES)[: len(weights)],
         "means": [round(value, 6) for value in means.tolist()],
         "scales": [round(value, 6) for value in scales.tolist()],
         "weights": [round(value, 6) for value in weights.tolist()],

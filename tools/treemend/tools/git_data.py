@@ -12,6 +12,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from treemend.store.errors import UsageError
 
 _TIMEOUT_S = 120.0
 _CONTENT_BYTES_MAX = 1 << 30
+_ANSWER_BYTES_MAX = 64 << 20
 _SETTINGS = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -109,6 +111,41 @@ class GitRepository:
             # Links last: no file can then be written through one that a forged tree put in its way.
             rows = [row for row in rows if row.mode != _SUBMODULE and _is_plain(row.path)]
             yield from self._contents(git_dir, commit, sorted(rows, key=lambda row: row.order))
+
+    def answer(self, *arguments: str, attributes: str = "") -> bytes | None:
+        """What git prints for a command that only reads commits, None where it fails or takes too long.
+
+        Of more than 64 MiB the rest is left out. `attributes` are lines of a gitattributes file, which count
+        before those of the repository.
+
+        Raises:
+            UsageError: git isn't installed.
+        """
+        with self._git_folder_of_our_own() as git_dir:
+            self._copy_refs(git_dir)
+            _copy_file(self.common / "shallow", git_dir / "shallow")
+            self._show_objects(git_dir)
+            (git_dir / "info" / "attributes").write_text(attributes)
+            with subprocess.Popen(
+                self._command(*arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=self.folder,
+                env=self._environment(git_dir),
+            ) as process:
+                assert process.stdout is not None
+                timer = threading.Timer(_TIMEOUT_S, process.kill)
+                timer.start()
+                try:
+                    printed = process.stdout.read(_ANSWER_BYTES_MAX)
+                    is_cut = bool(process.stdout.read(1))
+                    if is_cut:
+                        process.kill()
+                    process.wait()
+                finally:
+                    timer.cancel()
+            return printed if is_cut or process.returncode == 0 else None
 
     def _list(self, ignored_folders: Iterable[str], *, with_index: bool) -> list[str]:
         with self._git_folder_of_our_own() as git_dir:

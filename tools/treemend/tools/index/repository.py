@@ -7,17 +7,19 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from treemend.store.errors import StoreError, UsageError
+from treemend.tools.git_data import find_repository
+from treemend.tools.git_history import Revision
 from treemend.tools.index import cache
 from treemend.tools.index.content import Skip, Skipped, as_utf8, marks_of, read_regular
 from treemend.tools.index.facts import EncodedFacts
+from treemend.tools.index.history import COMMITS_MIN, History
 from treemend.tools.index.listing import Listed, list_sources
-from treemend.tools.index.schema import connect, remove
+from treemend.tools.index.schema import connect, remove, transaction
 from treemend.tools.index.workers import Answer, Pool, Work
 
 _RACY_NS = 20_000_000
@@ -42,10 +44,13 @@ class Refreshed:
 class RepositoryIndex:
     """The index of the tree at `root`, kept in the SQLite file `cache_path`.
 
-    It answers from what `refresh` last saw. Workers stay for the next refresh until `close`.
+    It answers from what `refresh` last saw. Workers stay for the next refresh until `close`. The tree is that
+    of the commit `past`, or a change of it; by default of HEAD in the repository that it lies in.
     """
 
-    def __init__(self, root: Path, cache_path: Path, *, workers: int | None = None) -> None:
+    def __init__(
+        self, root: Path, cache_path: Path, *, workers: int | None = None, past: Revision | None = None
+    ) -> None:
         try:
             if not root.is_dir():
                 raise UsageError(f"There is no folder {root}.", mend="Give the top folder of a repository.")
@@ -56,6 +61,7 @@ class RepositoryIndex:
             ) from error
         self.root = root.resolve()
         self.cache_path = cache_path
+        self._past = past
         self.pool = Pool(workers)
         self.connection = connect(cache_path)
 
@@ -70,6 +76,23 @@ class RepositoryIndex:
         self.pool.close()
         self.connection.close()
 
+    def history(self) -> History | None:
+        """The commits before this tree, read as far as they aren't in the cache; None where there are few.
+
+        Raises:
+            StoreError: the cache can't be written.
+        """
+        past = self._past
+        if past is None and (repository := find_repository(self.root)) is not None:
+            past = Revision(repository)
+        if past is None:
+            return None
+        history = History(self.connection, past)
+        try:
+            return history if history.refresh() >= COMMITS_MIN else None
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
+
     def refresh(self) -> Refreshed:
         """Bring the index up to date with the tree: only files whose `stat` changed are read.
 
@@ -83,16 +106,19 @@ class RepositoryIndex:
         try:
             return self._refreshed()
         except sqlite3.OperationalError as error:
-            raise StoreError(
-                f"The index {self.cache_path} can't be written: {error}.",
-                mend="Free some space, wait for the other process, or set TREEMEND_STATE to another folder.",
-            ) from error
+            raise self._unwritable(error) from error
         except sqlite3.DatabaseError:
             # Damaged: it is a cache, so it is made anew.
             self.connection.close()
             remove(self.cache_path)
             self.connection = connect(self.cache_path)
             return self._refreshed()
+
+    def _unwritable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            f"The index {self.cache_path} can't be written: {error}.",
+            mend="Free some space, wait for the other process, or set TREEMEND_STATE to another folder.",
+        )
 
     def _refreshed(self) -> Refreshed:
         begun_ns = time.time_ns()
@@ -124,11 +150,11 @@ class _Update:
         self.parsed = 0
 
     def remove(self, paths: Iterable[str]) -> None:
-        with _transaction(self._connection):
+        with transaction(self._connection):
             cache.remove_files(self._connection, paths)
 
     def add(self, changed: list[Listed]) -> None:
-        with _transaction(self._connection):
+        with transaction(self._connection):
             for answer in self._pool.run(self._works(changed), len(EncodedFacts._fields)):
                 self._take(answer)
             # What a file was a twin of may have been written over since.
@@ -193,18 +219,6 @@ class _Update:
         """The stamp of a file; none for one that may still change within the tick of its clock."""
         tick_ns = _RACY_NS if listed.mtime_ns % 1_000_000_000 else _COARSE_NS
         return "" if listed.mtime_ns > self._begun_ns - tick_ns else listed.stamp
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def default_cache_path(root: Path, state: Path) -> Path:

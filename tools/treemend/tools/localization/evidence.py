@@ -16,10 +16,12 @@ from functools import cached_property
 from heapq import nlargest
 
 from treemend.tools.fusion import fuse_by_rank
+from treemend.tools.index.history import History
 from treemend.tools.localization.cues import Cues, TextFrame
 from treemend.tools.localization.graph import ancestors, call_edges, reversed_edges, spread
 from treemend.tools.localization.lexical import FIELDS, Lexical, bag_of, score_documents, weighted_bag
 from treemend.tools.localization.mentions import Mentions, find_mentions
+from treemend.tools.localization.past import BAGS, Past, past_of
 from treemend.tools.localization.units import Unit, Units, load_units
 
 LIST_LENGTH = 150
@@ -43,6 +45,8 @@ class Evidence:
     units: Units
     lexical: Lexical
     mentions: Mentions
+    past: Past | None
+    """None where there is no history, or too short a one."""
     candidates: list[int]
     vectors: dict[int, list[float]]
     neighbours: dict[str, dict[int, str]]
@@ -66,7 +70,7 @@ class Evidence:
         return [(unit, score / found[0][1]) for unit, score in found[: max(count, 0)]]
 
 
-def gather_evidence(connection: sqlite3.Connection, cues: Cues) -> Evidence:
+def gather_evidence(connection: sqlite3.Connection, cues: Cues, history: History | None = None) -> Evidence:
     """Score all functions cheaply, then those that could be meant by all that is known."""
     units = load_units(connection)
     rest = f"{cues.prose}\n{cues.code}"
@@ -78,7 +82,8 @@ def gather_evidence(connection: sqlite3.Connection, cues: Cues) -> Evidence:
     }
     lexical = score_documents(connection, bags, units)
     mentions = find_mentions(cues, units)
-    return _Gathering(connection, units, lexical, mentions, cues).evidence()
+    past = past_of(history, bags) if history is not None else None
+    return _Gathering(connection, units, lexical, mentions, cues, past).evidence()
 
 
 def _best(rows: Rows) -> float:
@@ -93,13 +98,20 @@ def _ranks(rows: Rows, count: int = 2000) -> dict[int, int]:
 
 class _Gathering:
     def __init__(
-        self, connection: sqlite3.Connection, units: Units, lexical: Lexical, mentions: Mentions, cues: Cues
+        self,
+        connection: sqlite3.Connection,
+        units: Units,
+        lexical: Lexical,
+        mentions: Mentions,
+        cues: Cues,
+        past: Past | None,
     ) -> None:
         self._connection = connection
         self._units = units
         self._lexical = lexical
         self._mentions = mentions
         self._cues = cues
+        self._past = past
         self._eligible = _eligible(units)
         self._scores = {name: self._of_functions(rows) for name, rows in lexical.bags.items()}
         self._fields = {name: self._of_functions(rows) for name, rows in lexical.fields.items()}
@@ -131,7 +143,9 @@ class _Gathering:
         self._graph["named_callee_2"], _ = spread(self._edges, self._graph["named_callee"])
         candidates = self._candidates()
         vectors = dict(self._vectors(candidates))
-        return Evidence(self._units, self._lexical, self._mentions, candidates, vectors, neighbours)
+        return Evidence(
+            self._units, self._lexical, self._mentions, self._past, candidates, vectors, neighbours
+        )
 
     # -- maps over functions
 
@@ -252,7 +266,21 @@ class _Gathering:
         titles = [self._title_fields[name] for name in ("name", "body")]
         ways = ("callee", "caller", "named_callee", "named_callee_2")
         graph = [self._graph[way] for way in ways]
-        return [self._sum, *scores, *fields, *titles, self._named(), in_top_files, members, *graph]
+        return [
+            self._sum, *scores, *fields, *titles, self._named(), in_top_files, members, *graph,
+            *self._changed_before(),
+        ]  # fmt: skip
+
+    def _changed_before(self) -> Iterable[Rows]:
+        """The functions that similar commits changed."""
+        if self._past is not None:
+            files = self._units.files
+            for changed in self._past.sums.values():
+                yield {
+                    row: changed[key]
+                    for row in self._eligible
+                    if (key := (files[(unit := self._units.by_id[row]).file].path, unit.name)) in changed
+                }
 
     def _candidates(self) -> list[int]:
         lists: list[dict[int, float]] = []
@@ -269,7 +297,8 @@ class _Gathering:
     def _vectors(self, candidates: Sequence[int]) -> Iterable[tuple[int, list[float]]]:
         context = _Context(self)
         for place, row in enumerate(candidates, 1):
-            yield row, [*context.vector(self._units.by_id[row]), 1.0 / (10.0 + place)]
+            unit = self._units.by_id[row]
+            yield row, [*context.vector(unit), 1.0 / (10.0 + place), *context.past(unit)]
 
 
 def _eligible(units: Units) -> set[int]:
@@ -424,6 +453,17 @@ class _Context:
         yield float(bool(ancestors(units, unit.owner, 1))) if unit.owner else 0.0
         yield float(path.endswith("__init__.py"))
 
+    def past(self, unit: Unit) -> Iterable[float]:
+        """The features in the order of PAST_FEATURES; none without a past."""
+        past = self._g._past
+        if past is None:
+            return
+        function = (self._units.files[unit.file].path, unit.name)
+        for name in BAGS:
+            yield past.sums[name].get(function, 0.0)
+            yield past.bests[name].get(function, 0.0)
+            yield past.names[name].get(unit.name, 0.0)
+
 
 def _within(rows: Rows, key: Callable[[int], int]) -> dict[int, int]:
     """The place of each row in its group."""
@@ -458,3 +498,9 @@ FEATURES = (
     "functions in file", "depth", "aside", "test path", "vendored", "has bases", "package file",
     "candidate place",
 )  # fmt: skip
+PAST_FEATURES = tuple(
+    f"{what}, {name}"
+    for name in BAGS
+    for what in ("in similar commits", "in most similar commit", "name in most similar commit")
+)
+"""These come behind FEATURES where there is a past."""

@@ -88,7 +88,7 @@ def score_documents(
     """BM25F of all documents that have a word of a bag. The first bag leads; "title" must be among them."""
     lead = next(iter(bags))
     words = list(dict.fromkeys(word for bag in bags.values() for word in bag))
-    stems = _stems(connection, words)
+    stems = stems_of(connection, words)
     weights = {
         name: _by_stem({word: weight for word, weight in bag.items()}, stems) for name, bag in bags.items()
     }
@@ -109,13 +109,13 @@ def matched_words(connection: sqlite3.Connection, unit: Unit, lexical: Lexical) 
     ).fetchone()
     if text is None:
         return []
-    stems = set(_stems(connection, dict.fromkeys(" ".join(text).split())).values())
+    stems = set(stems_of(connection, dict.fromkeys(" ".join(text).split())).values())
     matched = [stem for stem in lexical.worth if stem in stems]
     matched.sort(key=lambda stem: (-lexical.worth[stem], stem))
     return [lexical.spellings[stem] for stem in matched]
 
 
-def _stems(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, str]:
+def stems_of(connection: sqlite3.Connection, words: Iterable[str]) -> dict[str, str]:
     """The stem of each word as the index's tokenizer makes it."""
     found: dict[str, str] = {}
     numbered = list(words)
@@ -220,7 +220,7 @@ class _Lengths:
         width = len(FIELDS)
         for row, packed in connection.execute("SELECT id, sz FROM unit_docsize"):
             if row in id_of:
-                self._known[row] = id_of[row], packed if len(packed) == width else _varints(packed)
+                self._known[row] = id_of[row], packed if len(packed) == width else decoded_varints(packed)
         self.sizes = dict(self._known.values())
         count = max(len(self.sizes), 1)
         averages = [max(sum(size[at] for size in self.sizes.values()) / count, 0.1) for at in range(width)]
@@ -243,7 +243,7 @@ class _Lengths:
         return {document: value * (1.0 + _K1) / (_K1 + value) for document, value in tf.items()}
 
 
-def _varints(packed: bytes) -> tuple[int, ...]:
+def decoded_varints(packed: bytes) -> tuple[int, ...]:
     values: list[int] = []
     value = 0
     for byte in packed:

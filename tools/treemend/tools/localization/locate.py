@@ -97,7 +97,7 @@ def rank_functions(
         UsageError: the symptom says nothing.
     """
     cues = cues_of(_as_symptom(symptom), index.connection)
-    return [hit for hit, _ in _ranked(gather_evidence(index.connection, cues), model)]
+    return [hit for hit, _ in _ranked(gather_evidence(index.connection, cues, index.history()), model)]
 
 
 def locate(
@@ -120,7 +120,7 @@ def locate(
     """
     symptom = _as_symptom(symptom)
     cues = cues_of(symptom, index.connection)
-    evidence = gather_evidence(index.connection, cues)
+    evidence = gather_evidence(index.connection, cues, index.history())
     ranked = _ranked(evidence, model)
     if rerank is not None:
         ranked = _reranked(ranked, rerank, symptom)
@@ -138,8 +138,10 @@ def _as_symptom(symptom: str | Symptom) -> Symptom:
 
 
 def _ranked(evidence: Evidence, model: Model | None) -> _Ranked:
-    is_small = len(evidence.units.functions) < _FITTED_FROM
-    return _merged(evidence, score_candidates(evidence, model or (FIXED if is_small else fitted_model())))
+    if model is None:
+        is_small = len(evidence.units.functions) < _FITTED_FROM
+        model = FIXED if is_small else fitted_model(with_past=evidence.past is not None)
+    return _merged(evidence, score_candidates(evidence, model))
 
 
 def cues_of(symptom: Symptom, connection: sqlite3.Connection) -> Cues:

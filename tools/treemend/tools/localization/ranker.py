@@ -1,4 +1,7 @@
-"""The order of candidates: parameters fitted on public issues, or a fixed sum where there are none."""
+"""The order of candidates: parameters fitted on public issues, or a fixed sum where there are none.
+
+There are two fits: one for what texts and code tell, one for these and the past.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from importlib.resources import files
 from math import exp
 from typing import Any
 
-from treemend.tools.localization.evidence import FEATURES, Evidence
+from treemend.tools.localization.evidence import FEATURES, PAST_FEATURES, Evidence
 
-FITTED = "fitted.json"
+FITTED, FITTED_WITH_PAST = "fitted.json", "fitted_with_past.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """score(x) = sum of weights x (x - mean) / scale."""
+    """score(x) = sum of weights x (x - mean) / scale; features behind those that were fitted don't count."""
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
@@ -25,15 +28,15 @@ class Model:
 
     def score(self, vector: Sequence[float]) -> float:
         total = 0.0
-        for value, mean, scale, weight in zip(vector, self.means, self.scales, self.weights, strict=True):
+        for value, mean, scale, weight in zip(vector, self.means, self.scales, self.weights, strict=False):
             total += weight * (value - mean) / scale
         return total
 
 
 @cache
-def fitted_model() -> Model | None:
-    """The model of the package; None where it is missing, or was fitted on other features."""
-    place = files("treemend.tools.localization").joinpath(FITTED)
+def fitted_model(*, with_past: bool) -> Model | None:
+    """A model of the package; None where it is missing, or was fitted on other features."""
+    place = files("treemend.tools.localization").joinpath(FITTED_WITH_PAST if with_past else FITTED)
     try:
         return model_of(json.loads(place.read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
@@ -41,12 +44,13 @@ def fitted_model() -> Model | None:
 
 
 def model_of(data: Any) -> Model | None:
-    """A model as the training script writes it; None if its features aren't FEATURES.
+    """A model as the training script writes it; None if its features are neither FEATURES nor these and
+    PAST_FEATURES.
 
     Raises:
         KeyError, TypeError, ValueError: the data has another form.
     """
-    if tuple(data["features"]) != FEATURES:
+    if tuple(data["features"]) not in (FEATURES, FEATURES + PAST_FEATURES):
         return None
     linear = [tuple(map(float, data[key])) for key in ("means", "scales", "weights")]
     return Model(linear[0], linear[1], linear[2])

@@ -9,6 +9,8 @@ from treemend.tools.localization.mentions import Mentions
 from treemend.tools.localization.units import Unit, owner_name
 
 _WORDS_SHOWN = 6
+_SIMILAR = 0.5
+"""Of the score of the most similar commit."""
 
 
 def reasons_for(evidence: Evidence, rows: Sequence[int], words: Sequence[str]) -> Iterator[str]:
@@ -27,6 +29,10 @@ def _direct(evidence: Evidence, rows: Sequence[int], words: Sequence[str]) -> It
         origins = evidence.neighbours[way]
         if name := next((origins[row] for row in rows if row in origins), ""):
             yield f"{phrase} {name}"
+    if evidence.past is not None:
+        changed = (evidence.units.files[unit.file].path, unit.name)
+        if any(bests.get(changed, 0.0) > _SIMILAR for bests in evidence.past.bests.values()):
+            yield "a commit that says the like changed it"
     if words:
         yield f"words: {', '.join(words[:_WORDS_SHOWN])}"
 
