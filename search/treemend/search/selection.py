@@ -1,17 +1,14 @@
-"""Where the search goes next: P-UCB over the open part of the tree, with progressive widening."""
+"""Where the search goes next: down the tree, by what is likely and by what gained."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from treemend.search.tree import Node, Tree
 
-C_BASE = 10.0
-C = 4.0
-PRIOR_MIN = 1e-9
-K = 3
-"""Siblings of a node in RethinkMCTS, for which `C` and `C_BASE` are right."""
+VALUE_WEIGHT = 5.0
+"""Measured: benchmarks/RESULTS.md, "Strategies". 0 is `best_of_n`; with 20 and more a small gain outweighs
+all that is likelier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,63 +28,63 @@ class Evaluate:
 Step = Expand | Evaluate
 
 
-def exploration(visits: int) -> float:
-    """Return beta(s) * sqrt(ln N(s)) of a node with N(s) = `visits` >= 1; it is 0 at 1.
+def score(likelihood: float, value: float) -> float:
+    """Return p(a*|s) * (1 + VALUE_WEIGHT * Q(s,a)) of one edge.
 
-    beta(s) = ln((N(s) + c_base + 1) / c_base) + c.
+    `likelihood` is p(a*|s), that of the likeliest step left at or below its end, given the node that it
+    leaves; `value` is Q(s,a), the highest return through the edge, in [0, 1].
+
+    It stands where RethinkMCTS (EMNLP 2025, section 3) has P-UCB,
+    Q(s,a) + beta(s) * p(a|s) * sqrt(ln N(s)) / (1 + N(s')). Two things are different here. A patch is run
+    once, so that returns need no averaging; how much is left below an edge is known, and needs no guess
+    from how often it was entered. And a node has hundreds of children, not three: a sum of values and
+    priors is ruled by one of them, whichever has the larger scale, where a product has no scale.
     """
-    beta = math.log((visits + C_BASE + 1.0) / C_BASE) + C
-    return beta * math.sqrt(math.log(visits))
-
-
-def p_ucb(explore: float, *, value: float, prior: float, returns: int) -> float:
-    """Return Q(s,a) + beta(s) * p(a|s) * sqrt(ln N(s)) / (1 + N(s')) of one edge.
-
-    Source: RethinkMCTS (EMNLP 2025), section 3. `explore` is `exploration` of the parent, `value`
-    the highest return through the edge (0 where there was none), `returns` their number.
-    """
-    return value + explore * prior / (1.0 + returns)
+    return likelihood * (1.0 + VALUE_WEIGHT * value)
 
 
 def mcts(tree: Tree) -> Step | None:
-    """Return the next step by P-UCB, or None when nothing is left to try.
+    """Return the next step, or None when nothing is left to try.
 
-    From the root down: a node whose edit awaits its reward is evaluated; else the open child with
-    the highest P-UCB is entered. Thoughts in reserve compete as one unvisited child, with the prior
-    of the likeliest of them; where that one wins, or no child is open, the node is expanded.
-    Equal scores go to the likelier, then to the lower number, the reserve last.
+    From the root down: a node whose edit awaits its reward is evaluated; else the open child with the
+    highest `score` is entered. Thoughts in reserve compete as one child without a value, with the prior of
+    the likeliest of them; where that one wins, the node is expanded. Equal scores go to the likelier, then
+    to the lower number, the reserve last. One pass over the whole tree.
     """
+    likelihoods = _likeliest_left(tree)
     node = tree.root
     while not node.exhausted:
         if node.awaits_evaluation:
             return Evaluate(node.seq)
-        child = _best_open_child(tree, node)
+        child = _best_open_child(tree, node, likelihoods)
         if child is None:
             return Expand(node.seq)
         node = child
     return None
 
 
-def _best_open_child(tree: Tree, node: Node) -> Node | None:
-    """Return the child to enter; None where the reserve wins.
+def _likeliest_left(tree: Tree) -> list[float]:
+    """Of each node the likelihood of the likeliest step left at or below it, given the node; 0 where none
+    is left."""
+    left = [0.0] * len(tree.nodes)
+    # Children have higher numbers than their parents.
+    for node in reversed(tree.nodes):
+        below = (tree.nodes[seq].prior * left[seq] for seq in node.children)
+        left[node.seq] = 1.0 if node.awaits_evaluation else max(node.reserve_prior, *below, 0.0)
+    return left
 
-    Where no sibling has the 1/k that k equal ones would have, exploration is scaled up as if the likeliest
-    had: among hundreds of siblings it would else vanish beside any value.
-    """
-    likeliest = max([node.reserve_prior, *(tree.nodes[seq].prior for seq in node.children)])
-    explore = exploration(node.visits) * max(1.0, 1.0 / (K * max(likeliest, PRIOR_MIN)))
+
+def _best_open_child(tree: Tree, node: Node, likelihoods: list[float]) -> Node | None:
+    """Return the child to enter; None where the reserve wins."""
     best: Node | None = None
-    best_key = (
-        p_ucb(explore, value=0.0, prior=node.reserve_prior, returns=0),
-        node.reserve_prior,
-    )
+    best_key = (score(node.reserve_prior, 0.0), node.reserve_prior)
     for seq in node.children:
         child = tree.nodes[seq]
         if child.exhausted:
             continue
-        score = p_ucb(explore, value=child.value, prior=child.prior, returns=child.returns)
-        key = (score, child.prior)
-        # An open child has a prior above 0, so without a reserve (key 0, 0) one always wins.
+        likelihood = child.prior * likelihoods[seq]
+        key = (score(likelihood, child.value), likelihood)
+        # Without a reserve (key 0, 0) an open child wins, also one whose likelihood underflows to 0.
         if key > best_key or (best is None and key == best_key):
             best, best_key = child, key
     return best
