@@ -21,7 +21,7 @@ from treemend.agents.model.secrets import hide_keys
 if TYPE_CHECKING:
     import httpx
 
-    from treemend.agents.model.http import Seen
+    from treemend.agents.model.http import GuardedTransport, Seen
 
 Send = Callable[[Call], Awaitable[Completion]]
 """Answers a call. Raises CallFailed."""
@@ -88,6 +88,7 @@ class LitellmProvider:
         self._read_s_max = usual_s if read_s_max is None else read_s_max
         self._litellm = load_litellm()
         self._http: httpx.AsyncClient | None = None
+        self._transport: GuardedTransport | None = None
         self._addresses: dict[str, dict[str, Any]] = {}
 
     async def __call__(self, call: Call) -> Completion:
@@ -113,6 +114,9 @@ class LitellmProvider:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
         self._addresses.clear()
 
     async def _complete(self, call: Call) -> Completion:
@@ -171,7 +175,9 @@ class LitellmProvider:
 
             from treemend.agents.model.http import GuardedTransport
 
-            handler = AsyncHTTPHandler(transport=GuardedTransport(), follow_redirects=False)
+            if self._transport is None:
+                self._transport = GuardedTransport()
+            handler = AsyncHTTPHandler(transport=self._transport, follow_redirects=False)
             return {"client": handler, **({"api_base": self._api_base} if self._api_base else {})}
         from openai import AsyncOpenAI
 
