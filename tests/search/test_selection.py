@@ -1,10 +1,10 @@
-"""What is likely and what gained: the formula, the order, and what is skipped."""
+"""What is likely and what gained: the order, and what is skipped."""
 
 from __future__ import annotations
 
 import pytest
 
-from treemend.search.selection import Evaluate, Expand, mcts, score
+from treemend.search.selection import Evaluate, Expand, mcts
 from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree, reopen
 
 
@@ -18,12 +18,6 @@ def place(prior: float) -> OpenThought:
 
 def flat(*priors: float, reserve: float = 0.0) -> Tree:
     return expand(new_tree(), 0, [change(prior) for prior in priors], reserve)
-
-
-def test_a_value_counts_in_proportion_to_what_is_likely() -> None:
-    assert score(0.5, 0.0) == 0.5
-    assert score(0.1, 0.8) == pytest.approx(0.5)
-    assert score(0.001, 0.8) / score(0.001, 0.0) == pytest.approx(score(0.5, 0.8) / score(0.5, 0.0))
 
 
 def test_the_root_is_expanded_first() -> None:
@@ -77,7 +71,17 @@ def test_a_thought_that_gained_is_thought_on_from_before_many_others() -> None:
     assert mcts(tree) == Expand(1)
     tree = expand(tree, 1, [change(0.4), change(0.3), change(0.3)], 0.0)
     assert mcts(tree) == Evaluate(21)
-    assert mcts(backpropagate(tree, 21, 0.0)) == Evaluate(2)
+
+
+def test_what_a_thought_gained_counts_wherever_it_stood() -> None:
+    """Its place was unlikely, and so was it: with what may go with it, it is a part of the answer now."""
+    tree = expand(new_tree(), 0, [place(0.9), place(0.01)], 0.0)
+    tree = expand(tree, 1, [change(0.05)] * 3, 0.0)
+    tree = expand(tree, 2, [change(0.01)], 0.0)
+    tree = reopen(backpropagate(tree, 6, 0.4), 6)
+    tree = expand(tree, 6, [change(0.2), change(0.01)], 0.0)
+    assert mcts(tree) == Evaluate(7)
+    assert mcts(backpropagate(tree, 7, 0.0)) == Evaluate(3)
 
 
 def test_an_edit_that_can_grow_is_evaluated_first_and_expanded_later() -> None:
