@@ -38,9 +38,9 @@ def mcts(tree: Tree) -> Step | None:
 
     It is the step with the highest p * (1 + VALUE_WEIGHT * Q): p the likelihood of its path, Q the highest
     value of a node on it. The likelihood of a path is the product of its priors, and begins anew at a thought
-    whose own edit gained: that is then likely to be a part of the answer by its value times GAIN_WEIGHT, whatever was thought
-    of it before. Thoughts in reserve count with the prior of the likeliest of them. Equal scores go to an
-    evaluation, then to the lower number. One pass over the whole tree.
+    whose own edit gained: that is then likely to be a part of the answer by GAIN_WEIGHT times its value,
+    whatever was thought of it before. Thoughts in reserve count with the prior of the likeliest of them.
+    Equal scores go to an evaluation, then to the lower number. One pass over the whole tree.
 
     It stands where RethinkMCTS (EMNLP 2025, section 3) descends by P-UCB,
     Q(s,a) + beta(s) * p(a|s) * sqrt(ln N(s)) / (1 + N(s')). Two things are different here. A patch is run
