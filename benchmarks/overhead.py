@@ -4,14 +4,16 @@
 
 A scripted provider in a process of its own answers at once; every candidate that it writes is another one and
 fails. Measured is the CPU time (user and system, all threads, no children) of the process that searches, over
-its model calls and evaluations. What it does once, up to the first candidate's verdict, is told apart: most
-of it is the import of litellm. With --profile a second run says whose code the time went to; a profiler slows
-small functions down, so of that run only the shares count.
+its model calls and evaluations. What it does once, up to the verdict of the first candidate that the model
+wrote, is told apart. So is what the library takes that speaks to providers: as many calls as the search made
+are made once more, straight through litellm, without a run around them. With --profile a second run says
+whose code the time went to; a profiler slows small functions down, so of that run only the shares count.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import cProfile
 import itertools
 import os
@@ -27,6 +29,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from treemend.agents.api import repair
+from treemend.agents.model.calls import Call, Message
+from treemend.agents.model.provider import LitellmProvider
+from treemend.agents.model_policy.policy import TEMPLATE
 from treemend.agents.progress import CandidateTried, Event, PhaseStarted
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.agents.scripted_provider.script import Request
@@ -72,14 +77,15 @@ PARTS = (
 
 @dataclass
 class Clock:
-    """CPU seconds of this process: as the search began, at the first verdict, and as it ended; with what was
-    done by then."""
+    """CPU seconds of this process: as the search began, at the first verdict on what the model wrote, and as
+    it ended; with what was done between the last two, and what the same calls take without a run."""
 
     provider: ScriptedProcess
     profiler: cProfile.Profile | None = None
     began_s: float = 0.0
     warm_s: float = 0.0
     ended_s: float = 0.0
+    calls_alone_s: float = 0.0
     evaluations: int = 0
     calls: int = 0
 
@@ -89,6 +95,8 @@ class Clock:
         if isinstance(event, CandidateTried) and not event.inherited:
             if self.warm_s:
                 self.evaluations += 1
+                return
+            if event.path[-1].key.startswith(TEMPLATE):
                 return
             self.calls = -self.provider.calls()
             self.warm_s = time.process_time()
@@ -185,7 +193,20 @@ def measure(candidates: int, profiler: cProfile.Profile | None = None) -> Clock:
             budget=Budget(time_s=None, candidates=candidates, after=candidates),
             on_event=clock.hear,
         )
+        clock.calls_alone_s = asyncio.run(call_alone(provider.base_url, clock.calls))
     return clock
+
+
+async def call_alone(api_base: str, calls: int) -> float:
+    """CPU seconds of this process for so many calls through litellm."""
+    send = LitellmProvider(api_base)
+    started_s = time.process_time()
+    for number in range(calls):
+        message = Message(role="user", content=f"{CODE}\n{number}\n# Task: edit")
+        await send(Call(role="code", step="alone", model="openai/scripted", messages=(message,)))
+    spent_s = time.process_time() - started_s
+    await send.close()
+    return spent_s
 
 
 def whose(profiler: cProfile.Profile) -> Counter[str]:
@@ -223,9 +244,13 @@ def main() -> int:
     clock = measure(options.candidates)
     spent_ms = 1000 * (clock.ended_s - clock.warm_s)
     step_ms = spent_ms / (clock.calls + clock.evaluations)
-    print(f"up to the first verdict: {1000 * (clock.warm_s - clock.began_s):.0f} ms of CPU time")
+    alone_ms = 1000 * clock.calls_alone_s
+    ours_ms = (spent_ms - alone_ms) / (clock.calls + clock.evaluations)
+    once_ms = 1000 * (clock.warm_s - clock.began_s)
+    print(f"up to the first verdict on what the model wrote: {once_ms:.0f} ms of CPU time")
     print(f"{clock.calls} model calls, {clock.evaluations} evaluations: {spent_ms:.0f} ms")
     print(f"{step_ms:.2f} ms a step (a model call or an evaluation); the goal is {GOAL_MS:g}")
+    print(f"the same calls through litellm alone: {alone_ms:.0f} ms; without them {ours_ms:.2f} ms a step")
     if options.profile:
         profiler = cProfile.Profile(time.process_time)
         measure(options.candidates, profiler)

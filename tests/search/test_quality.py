@@ -45,7 +45,7 @@ def test_partial_rewards_guide_over_many_seeds(toy_task: type[ToyTask], search: 
     ]
     mcts = [rounds(search, task, "mcts") for task in tasks]
     best_of_n = [rounds(search, task, "best-of-n") for task in tasks]
-    assert sum(mcts) < 0.6 * sum(best_of_n)
+    assert sum(mcts) < 0.7 * sum(best_of_n)
     assert sum(one < other for one, other in zip(mcts, best_of_n, strict=True)) >= 0.8 * len(tasks)
 
 

@@ -1,13 +1,11 @@
-"""P-UCB with progressive widening: the formula, the order, and what is skipped."""
+"""What is likely and what gained: the order, and what is skipped."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from treemend.search.selection import Evaluate, Expand, exploration, mcts, p_ucb
-from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree
+from treemend.search.selection import Evaluate, Expand, mcts
+from treemend.search.tree import OpenThought, Tree, backpropagate, expand, new_tree, reopen
 
 
 def change(prior: float) -> OpenThought:
@@ -20,21 +18,6 @@ def place(prior: float) -> OpenThought:
 
 def flat(*priors: float, reserve: float = 0.0) -> Tree:
     return expand(new_tree(), 0, [change(prior) for prior in priors], reserve)
-
-
-def test_exploration_has_the_published_weight() -> None:
-    """beta(1) = 4.18 and beta(16) = 4.99 (beta alone: divide by sqrt(ln N))."""
-    assert exploration(16) / math.sqrt(math.log(16)) == pytest.approx(4.993, abs=1e-3)
-    assert exploration(2) / math.sqrt(math.log(2)) == pytest.approx(math.log(1.3) + 4)
-
-
-def test_a_first_visit_explores_nothing() -> None:
-    assert exploration(1) == 0.0
-
-
-def test_p_ucb_adds_value_and_a_bonus_that_shrinks_with_returns() -> None:
-    assert p_ucb(4.0, value=0.3, prior=0.5, returns=0) == pytest.approx(2.3)
-    assert p_ucb(4.0, value=0.3, prior=0.5, returns=3) == pytest.approx(0.8)
 
 
 def test_the_root_is_expanded_first() -> None:
@@ -61,13 +44,44 @@ def test_exhausted_children_are_skipped() -> None:
     assert mcts(tree) == Evaluate(2)
 
 
-def test_the_reserve_competes_as_an_unvisited_child() -> None:
+def test_the_reserve_competes_as_a_child_without_a_value() -> None:
     tree = expand(new_tree(), 0, [place(0.4)], 0.3)
     tree = expand(tree, 1, [change(0.5), change(0.5)], 0.0)
-    # N = 2: the visited place has 4.26 * .83 * .4 / 2 = .71, the reserve 4.26 * .83 * .3 = 1.06.
+    # What is left of the place has .4 * .5 * (1 + 5 * value), the reserve .3.
     assert mcts(backpropagate(tree, 2, 0.0)) == Expand(0)
-    assert mcts(backpropagate(tree, 2, 0.2)) == Expand(0)
-    assert mcts(backpropagate(tree, 2, 0.4)) == Evaluate(3)
+    assert mcts(backpropagate(tree, 2, 0.05)) == Expand(0)
+    assert mcts(backpropagate(tree, 2, 0.2)) == Evaluate(3)
+
+
+def test_a_place_is_worth_the_likeliest_step_left_in_it() -> None:
+    """Not all of its changes together, of which the likeliest were tried."""
+    tree = expand(new_tree(), 0, [place(0.6), place(0.4)], 0.0)
+    tree = expand(tree, 1, [change(0.5), change(0.3), change(0.2)], 0.0)
+    tree = expand(tree, 2, [change(0.9), change(0.1)], 0.0)
+    order = []
+    while isinstance(step := mcts(tree), Evaluate):
+        order.append(step.node)
+        tree = backpropagate(tree, step.node, 0.0)
+    assert order == [6, 3, 4, 5, 7]
+
+
+def test_a_thought_that_gained_is_thought_on_from_before_many_others() -> None:
+    tree = flat(*[0.05] * 20)
+    tree = reopen(backpropagate(tree, 1, 0.4), 1)
+    assert mcts(tree) == Expand(1)
+    tree = expand(tree, 1, [change(0.4), change(0.3), change(0.3)], 0.0)
+    assert mcts(tree) == Evaluate(21)
+
+
+def test_what_a_thought_gained_counts_wherever_it_stood() -> None:
+    """Its place was unlikely, and so was it: with what may go with it, it is a part of the answer now."""
+    tree = expand(new_tree(), 0, [place(0.9), place(0.01)], 0.0)
+    tree = expand(tree, 1, [change(0.05)] * 3, 0.0)
+    tree = expand(tree, 2, [change(0.01)], 0.0)
+    tree = reopen(backpropagate(tree, 6, 0.4), 6)
+    tree = expand(tree, 6, [change(0.2), change(0.01)], 0.0)
+    assert mcts(tree) == Evaluate(7)
+    assert mcts(backpropagate(tree, 7, 0.0)) == Evaluate(3)
 
 
 def test_an_edit_that_can_grow_is_evaluated_first_and_expanded_later() -> None:

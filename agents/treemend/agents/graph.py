@@ -7,7 +7,7 @@ prepare -> localize -> reproduce -> plan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from langgraph.graph import END, START, StateGraph
@@ -54,12 +54,13 @@ def build_graph(
     return graph.compile(checkpointer=checkpointer)
 
 
-def _unless_ended(following: str, otherwise: str = "report") -> Callable[[GraphState], str]:
-    def route(state: GraphState) -> str:
+def _unless_ended(following: str, otherwise: str = "report") -> Callable[[GraphState], Awaitable[str]]:
+    # LangGraph takes what isn't async to a thread of its own.
+    async def route(state: GraphState) -> str:
         return otherwise if state.get("ended") else following
 
     return route
 
 
-def _by_action(state: GraphState) -> str:
+async def _by_action(state: GraphState) -> str:
     return {"expand": "expand", "evaluate": "realize", "stop": "rank"}[state["action"]]

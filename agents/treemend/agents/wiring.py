@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +25,6 @@ from treemend.verify.b4 import B4
 from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
 
 if TYPE_CHECKING:
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
     from treemend.agents.model_policy.thinker import Thinker
     from treemend.agents.questions import Ask
 
@@ -82,9 +77,10 @@ async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None, sho
     thinker = _thinker(context, shows_answers)
     steps = Steps(context, _template_policy(run.task.seed), B4(), thinker)
     context.folder.mkdir(parents=True, exist_ok=True)
+    from treemend.agents.checkpoints import open_checkpoints
     from treemend.agents.graph import build_graph
 
-    async with _checkpointer(context.folder / "checkpoints.db") as saver:
+    with open_checkpoints(context.folder / "checkpoints.db") as saver:
         graph = build_graph(steps, saver)
         config: Any = {
             "configurable": {"thread_id": run.id},
@@ -154,35 +150,6 @@ def _template_policy(seed: int) -> Any:
         return TemplatePolicy(plan, seed)
 
     return make
-
-
-@asynccontextmanager
-async def _checkpointer(path: Path) -> AsyncIterator[AsyncSqliteSaver]:
-    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-    connecting = asyncio.ensure_future(_connected(path))
-    try:
-        connection = await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        # Left alone, its thread would speak to a loop that is gone.
-        await (await connecting).close()
-        raise
-    try:
-        # None: strict, nothing but plain values is revived from a checkpoint.
-        serializer = JsonPlusSerializer(allowed_msgpack_modules=None)
-        saver = AsyncSqliteSaver(connection, serde=serializer)
-        await saver.setup()
-        await connection.execute("PRAGMA synchronous=FULL")
-        yield saver
-    finally:
-        await connection.close()
-
-
-async def _connected(path: Path) -> aiosqlite.Connection:
-    import aiosqlite
-
-    return await aiosqlite.connect(path)
 
 
 def _folder(run: Run) -> Path:

@@ -5,7 +5,6 @@ the evaluator tells rewards by `backpropagate`; both return a new tree and leave
 
 Invariants, under any sequence of operations (tests/search/test_tree.py):
 - `nodes[i].seq == i`; a parent's number is lower than its children's; nodes are never removed.
-- `visits == 1 + sum of the children's returns`; `returns == evaluated + the same sum`.
 - `value` is the highest reward that came back through the node, 0 while none did.
 - The priors of a node's children and its `reserve_prior` sum to at most 1.
 - A node is exhausted exactly when nothing at or below it is left to evaluate or to expand; `reopen`
@@ -45,9 +44,7 @@ class Node:
         depth: Edges from the root.
         prior: p(a|s), in (0, 1]; 1 at the root.
         children: Numbers of the opened children, ascending.
-        visits: N(s): 1 + rewards that came from below.
         value: Q(s, a): the highest reward that came through the edge to this node, 0 before.
-        returns: N(s'): how many rewards came through that edge.
         reserve_prior: Prior of the likeliest thought of this node that is not opened yet, 0 when
             there is none; 1, all of the mass, before the first expansion.
         has_edit: Whether the path to this node can be realized as a patch.
@@ -60,9 +57,7 @@ class Node:
     depth: int
     prior: float
     children: tuple[int, ...] = ()
-    visits: int = 1
     value: float = 0.0
-    returns: int = 0
     reserve_prior: float = 0.0
     has_edit: bool = False
     evaluated: bool = False
@@ -147,13 +142,7 @@ def backpropagate(tree: Tree, node: int, reward: float) -> Tree:
     nodes = list(tree.nodes)
     for seq in path(tree, node):
         old = nodes[seq]
-        nodes[seq] = replace(
-            old,
-            value=max(old.value, reward),
-            returns=old.returns + 1,
-            visits=old.visits + (seq != node),
-            evaluated=old.evaluated or seq == node,
-        )
+        nodes[seq] = replace(old, value=max(old.value, reward), evaluated=old.evaluated or seq == node)
     _spread_exhaustion(nodes, node)
     return Tree(tuple(nodes))
 

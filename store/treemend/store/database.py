@@ -10,10 +10,11 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, update
 from sqlmodel import Session, SQLModel, col, delete, select
 
 from treemend.store.columns import as_text, damaged, from_columns, to_columns
@@ -78,9 +79,10 @@ class Store:
         self.name = name
 
     def create_run(self, run: Run) -> None:
-        with self._transaction() as session:
-            last = session.exec(select(func.max(RunRow.number))).one()
-            session.add(RunRow(number=(last or 0) + 1, **to_columns(run)))
+        with self._transaction() as connection:
+            last = connection.execute(select(func.max(RunRow.number))).scalar_one()
+            row = {"number": (last or 0) + 1, **to_columns(run)}
+            connection.execute(insert(_table(RunRow)), row)
 
     def get_run(self, run_id: RunId) -> Run:
         """The run of this id, or the only one whose id begins so. Raises UsageError where there is none."""
@@ -95,21 +97,23 @@ class Store:
 
     def finish_run(self, run_id: RunId, outcome: Outcome, reason: str) -> None:
         """Record how a run ended. Raises UsageError where there is no such run."""
-        with self._transaction() as session:
-            row = _run_row(session, run_id)
-            row.outcome, row.reason = outcome.value, as_text(reason)
-            session.add(row)
+        ended = {"outcome": outcome.value, "reason": as_text(reason)}
+        with self._transaction() as connection:
+            with Session(connection) as session:
+                number = _run_row(session, run_id).number
+            runs = _table(RunRow)
+            connection.execute(update(runs).where(runs.c.number == number), ended)
 
     def add_thoughts(self, run_id: RunId, thoughts: Sequence[Thought]) -> None:
-        with self._transaction() as session:
-            self._add(session, ThoughtRow, run_id, thoughts)
+        with self._transaction() as connection:
+            self._add(connection, ThoughtRow, run_id, thoughts)
 
     def thoughts(self, run_id: RunId) -> list[Thought]:
         return self._records(Thought, ThoughtRow, run_id, ThoughtRow.seq)
 
     def add_candidate(self, run_id: RunId, candidate: Candidate) -> None:
-        with self._transaction() as session:
-            self._add(session, CandidateRow, run_id, [candidate], patch_sha256=_sha256(candidate.patch))
+        with self._transaction() as connection:
+            self._add(connection, CandidateRow, run_id, [candidate], patch_sha256=_sha256(candidate.patch))
 
     def candidates(self, run_id: RunId) -> list[Candidate]:
         found = []
@@ -119,52 +123,52 @@ class Store:
         return found
 
     def add_test_cases(self, run_id: RunId, cases: Sequence[TestCase]) -> None:
-        with self._transaction() as session:
-            self._add(session, TestCaseRow, run_id, cases)
+        with self._transaction() as connection:
+            self._add(connection, TestCaseRow, run_id, cases)
 
     def trust_tests(self, run_id: RunId, tests: Sequence[str]) -> None:
         """Record that a person stands behind these tests."""
         rows = update(TestCaseRow).where(col(TestCaseRow.run) == run_id, col(TestCaseRow.id).in_(tests))
-        with self._transaction() as session:
-            session.execute(rows.values(origin=TestOrigin.USER.value))
+        with self._transaction() as connection:
+            connection.execute(rows.values(origin=TestOrigin.USER.value))
 
     def test_cases(self, run_id: RunId) -> list[TestCase]:
         return self._records(TestCase, TestCaseRow, run_id, TestCaseRow.id)
 
     def add_executions(self, run_id: RunId, executions: Sequence[Execution], spend: Spend) -> None:
-        with self._transaction() as session:
-            self._add(session, ExecutionRow, run_id, executions)
-            self._add(session, SpendRow, run_id, [spend])
+        with self._transaction() as connection:
+            self._add(connection, ExecutionRow, run_id, executions)
+            self._add(connection, SpendRow, run_id, [spend])
 
     def record_evaluation(
         self, run_id: RunId, verdict: Verdict, executions: Sequence[Execution], spend: Spend
     ) -> None:
         """A candidate's verdict with all that led to it: together or not at all."""
-        with self._transaction() as session:
-            self._add(session, ExecutionRow, run_id, executions)
-            self._add(session, SpendRow, run_id, [spend])
-            self._add(session, VerdictRow, run_id, [verdict])
+        with self._transaction() as connection:
+            self._add(connection, ExecutionRow, run_id, executions)
+            self._add(connection, SpendRow, run_id, [spend])
+            self._add(connection, VerdictRow, run_id, [verdict])
 
     def executions(self, run_id: RunId, candidate: int | None = None) -> list[Execution]:
         """The passing matrix, or one candidate's part of it, in the order in which it was made."""
-        found = self._records(Execution, ExecutionRow, run_id, ExecutionRow.number)
-        return [one for one in found if candidate is None or one.candidate == candidate]
+        only = () if candidate is None else (col(ExecutionRow.candidate) == candidate,)
+        return self._records(Execution, ExecutionRow, run_id, ExecutionRow.number, *only)
 
     def verdicts(self, run_id: RunId) -> list[Verdict]:
         return self._records(Verdict, VerdictRow, run_id, VerdictRow.candidate)
 
     def add_rollout(self, run_id: RunId, rollout: Rollout) -> None:
-        with self._transaction() as session:
-            self._add(session, RolloutRow, run_id, [rollout])
+        with self._transaction() as connection:
+            self._add(connection, RolloutRow, run_id, [rollout])
 
     def rollouts(self, run_id: RunId) -> list[Rollout]:
         return self._records(Rollout, RolloutRow, run_id, RolloutRow.iteration)
 
     def set_ranking(self, run_id: RunId, ranked: Sequence[RankedCandidate]) -> None:
         """Replace the ranking as a whole."""
-        with self._transaction() as session:
-            session.exec(delete(RankingRow).where(col(RankingRow.run) == run_id))
-            self._add(session, RankingRow, run_id, ranked)
+        with self._transaction() as connection:
+            connection.execute(delete(RankingRow).where(col(RankingRow.run) == run_id))
+            self._add(connection, RankingRow, run_id, ranked)
 
     def ranking(self, run_id: RunId) -> list[RankedCandidate]:
         return self._records(RankedCandidate, RankingRow, run_id, RankingRow.rank)
@@ -174,18 +178,15 @@ class Store:
 
     def book_call(self, run_id: RunId, call: ModelCall) -> None:
         """Record a call before it is sent."""
-        with self._transaction() as session:
-            self._add(session, ModelCallRow, run_id, [call], answer_sha256=_answer_sha256(call))
+        with self._transaction() as connection:
+            self._add(connection, ModelCallRow, run_id, [call], answer_sha256=_answer_sha256(call))
 
     def settle_call(self, run_id: RunId, call: ModelCall) -> None:
         """Record what became of a call that was booked."""
-        key = (run_id, call.identity, call.attempt)
-        with self._transaction() as session:
-            row = session.get_one(ModelCallRow, key)
-            for name, value in to_columns(call).items():
-                setattr(row, name, value)
-            row.answer_sha256 = _answer_sha256(call)
-            session.add(row)
+        key = {"of_run": run_id, "of_identity": call.identity, "of_attempt": call.attempt}
+        values = {**to_columns(call), "answer_sha256": _answer_sha256(call)}
+        with self._transaction() as connection:
+            connection.execute(_settling(), {**key, **values})
 
     def model_calls(self, run_id: RunId) -> list[ModelCall]:
         """All calls of a run, in the order in which they were first booked."""
@@ -198,9 +199,9 @@ class Store:
         return found
 
     def put_blob(self, run_id: RunId, name: str, data: bytes) -> None:
-        with self._transaction() as session:
+        with self._transaction() as connection:
             values = {"run": run_id, "name": as_text(name), "data": data, "sha256": _sha256(data)}
-            self._insert(session, BlobRow, [values])
+            self._insert(connection, BlobRow, [values])
 
     def get_blob(self, run_id: RunId, name: str) -> bytes | None:
         """The bytes kept under a name. Raises StoreError where their checksum is another."""
@@ -216,37 +217,56 @@ class Store:
         return exclusive(state_folder() / "locks" / f"{run_id}.lock", f"run {run_id}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
-        with named_errors(self.name), Session(self._engine) as session:
-            yield session
-            session.commit()
+    def _transaction(self) -> Iterator[Connection]:
+        # Not by way of a session: keeping track of objects takes most of the time of so small a transaction.
+        with named_errors(self.name), self._engine.begin() as connection:
+            yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
         with named_errors(self.name), Session(self._readers) as session:
             yield session
 
-    def _records(self, kind: type[R], table: type[SQLModel], run_id: RunId, order: Any) -> list[R]:
-        return [from_columns(kind, row) for row in self._rows(table, run_id, order)]
+    def _records(
+        self, kind: type[R], table: type[SQLModel], run_id: RunId, order: Any, *only: Any
+    ) -> list[R]:
+        return [from_columns(kind, row) for row in self._rows(table, run_id, order, *only)]
 
-    def _rows(self, table: type[Row], run_id: RunId, order: Any) -> list[Row]:
+    def _rows(self, table: type[Row], run_id: RunId, order: Any, *only: Any) -> list[Row]:
         run: Any = table.run  # type: ignore[attr-defined]
         with self._reading() as session:
-            rows = list(session.exec(select(table).where(run == run_id).order_by(order)))
+            rows = list(session.exec(select(table).where(run == run_id, *only).order_by(order)))
             session.expunge_all()
             return rows
 
     def _add(
-        self, session: Session, table: type[Row], run_id: RunId, records: Sequence[R], **made: Any
+        self, connection: Connection, kind: type[Row], run_id: RunId, records: Sequence[R], **made: Any
     ) -> None:
         """Insert records as rows; `made` are columns that are no fields of theirs."""
-        self._insert(session, table, [{"run": run_id, **to_columns(record), **made} for record in records])
+        self._insert(connection, kind, [{"run": run_id, **to_columns(record), **made} for record in records])
 
-    def _insert(self, session: Session, table: type[Row], rows: list[dict[str, Any]]) -> None:
-        insert = INSERTS[self._engine.dialect.name]
+    def _insert(self, connection: Connection, kind: type[Row], rows: list[dict[str, Any]]) -> None:
+        statement = _inserting(self._engine.dialect.name, kind)
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            statement = insert(table).on_conflict_do_nothing()
-            session.execute(statement, rows[start : start + ROWS_AT_ONCE])
+            connection.execute(statement, rows[start : start + ROWS_AT_ONCE])
+
+
+def _table(kind: type[SQLModel]) -> Table:
+    table: Table = kind.__table__  # type: ignore[attr-defined]
+    return table
+
+
+@cache
+def _inserting(dialect: str, kind: type[SQLModel]) -> Any:
+    """A row that is there already stays as it is."""
+    return INSERTS[dialect](_table(kind)).on_conflict_do_nothing()
+
+
+@cache
+def _settling() -> Any:
+    calls = _table(ModelCallRow)
+    key = (calls.c.run, calls.c.identity, calls.c.attempt)
+    return update(calls).where(*(column == bindparam(f"of_{column.name}") for column in key))
 
 
 def _sha256(data: bytes) -> str:

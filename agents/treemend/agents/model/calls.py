@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import Field
@@ -57,6 +58,7 @@ class Call(Record):
     answer_schema: dict[str, Any] | None = None
     tools: tuple[ToolSpec, ...] = ()
 
+    @cached_property
     def content_digest(self) -> str:
         """A digest of all that decides the answer, whatever run asks."""
         told = self.model_dump(exclude={"step", "prompt", "role"})
@@ -64,7 +66,7 @@ class Call(Record):
 
     def identity(self, run: str) -> str:
         """The digest that names the call in the ledger of a run."""
-        return _digest({"run": run, "step": self.step, "content": self.content_digest()})
+        return _digest({"run": run, "step": self.step, "content": self.content_digest})
 
 
 def _digest(value: Any) -> str:

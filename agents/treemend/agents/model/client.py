@@ -270,7 +270,7 @@ class ModelClient:
             return _usable(call, known)
         if answered_only:
             raise BudgetSpent("written")
-        jitter = random.Random(call.content_digest())
+        jitter = random.Random(call.content_digest)
         timeouts = 0
         for attempt in range(1, TRIES_MAX + 1):
             try:

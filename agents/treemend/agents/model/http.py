@@ -34,6 +34,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, bytes_max: int = ANSWER_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
+        self._proxies = urllib.request.getproxies()
         self._transports: dict[tuple[bool, str], httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -53,7 +54,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     def _transport(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
-        proxy = urllib.request.getproxies().get(url.scheme, "")
+        proxy = self._proxies.get(url.scheme, "")
         if proxy and urllib.request.proxy_bypass(url.host):
             proxy = ""
         # Reading the certificates takes longer than many an answer: not for a server on this machine.

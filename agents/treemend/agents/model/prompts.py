@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.resources import files
 from typing import Literal
 
@@ -35,6 +36,7 @@ class Template:
         return pattern.sub(lambda match: str(values[match[0][1:-1]]), self.text).strip()
 
 
+@cache
 def load_template(package: str, name: str) -> Template:
     """The prompt `name`.md in the folder `prompts` of a package."""
     return Template(name, (files(package) / "prompts" / f"{name}.md").read_text(encoding="utf-8"))

@@ -8,10 +8,11 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from treemend.agents.model.calls import Call, Completion, Message, ToolCall
 from treemend.agents.model.failures import CallFailed, Kind
@@ -20,7 +21,7 @@ from treemend.agents.model.secrets import hide_keys
 if TYPE_CHECKING:
     import httpx
 
-    from treemend.agents.model.http import Seen
+    from treemend.agents.model.http import GuardedTransport, Seen
 
 Send = Callable[[Call], Awaitable[Completion]]
 """Answers a call. Raises CallFailed."""
@@ -42,9 +43,26 @@ def load_litellm() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.drop_params = True
+    # It looks three times for the price of each answer, which takes a quarter of a call's CPU time; what is
+    # paid is in our own ledger.
+    litellm.response_cost_calculator = _priced_elsewhere
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm", "httpx", "openai"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return litellm
+
+
+def _priced_elsewhere(**_: object) -> None:
+    return None
+
+
+@cache
+def _unlogged() -> Callable[[], AbstractContextManager[None]]:
+    """What litellm has for calls whose spending and logging somebody else sees to, where it has it."""
+    try:
+        context: Any = importlib.import_module("litellm._internal_context").internal_sub_call
+    except (ImportError, AttributeError):
+        return nullcontext
+    return cast(Callable[[], AbstractContextManager[None]], context)
 
 
 class LitellmProvider:
@@ -70,6 +88,8 @@ class LitellmProvider:
         self._read_s_max = usual_s if read_s_max is None else read_s_max
         self._litellm = load_litellm()
         self._http: httpx.AsyncClient | None = None
+        self._transport: GuardedTransport | None = None
+        self._addresses: dict[str, dict[str, Any]] = {}
 
     async def __call__(self, call: Call) -> Completion:
         from treemend.agents.model.http import Seen, seen
@@ -78,7 +98,8 @@ class LitellmProvider:
         seen.set(told)
         try:
             async with asyncio.timeout(self._call_s_max):
-                completion = await self._complete(call)
+                with _unlogged()():
+                    completion = await self._complete(call)
         except CallFailed:
             raise
         except TimeoutError as error:
@@ -93,6 +114,10 @@ class LitellmProvider:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+        self._addresses.clear()
 
     async def _complete(self, call: Call) -> Completion:
         arguments = self._arguments(call)
@@ -126,7 +151,7 @@ class LitellmProvider:
             "max_retries": 0,
             "num_retries": 0,
             "timeout": timeout_of(self._read_s_max),
-            **self._address(call.model),
+            **self._known_address(call.model),
         }
         if call.samples > 1:
             arguments["n"] = call.samples
@@ -137,14 +162,22 @@ class LitellmProvider:
             arguments["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in call.tools]
         return arguments
 
+    def _known_address(self, model: str) -> dict[str, Any]:
+        if model not in self._addresses:
+            self._addresses[model] = self._address(model)
+        return self._addresses[model]
+
     def _address(self, model: str) -> dict[str, Any]:
+        """Where a model is asked, by a client that keeps its connections for the next call."""
         name, provider, key, base = self._litellm.get_llm_provider(model, api_base=self._api_base or None)
         if provider != "openai":
             from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
             from treemend.agents.model.http import GuardedTransport
 
-            handler = AsyncHTTPHandler(transport=GuardedTransport(), follow_redirects=False)
+            if self._transport is None:
+                self._transport = GuardedTransport()
+            handler = AsyncHTTPHandler(transport=self._transport, follow_redirects=False)
             return {"client": handler, **({"api_base": self._api_base} if self._api_base else {})}
         from openai import AsyncOpenAI
 

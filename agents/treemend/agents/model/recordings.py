@@ -34,7 +34,7 @@ class Recorder:
         completion = await self._send(call)
         asked = json.loads(hide_keys(json.dumps(call.model_dump())))
         kept = {"asked": asked, "answered": json.loads(answer_text(completion))}
-        _write(self._folder / f"{call.content_digest()}.json", kept)
+        _write(self._folder / f"{call.content_digest}.json", kept)
         self._keep_abilities(call.model)
         return completion
 
@@ -62,7 +62,7 @@ class Replayer:
         return self._known.get(model, Abilities()).model_copy(update={"is_replayed": True})
 
     async def __call__(self, call: Call) -> Completion:
-        path = self._folder / f"{call.content_digest()}.json"
+        path = self._folder / f"{call.content_digest}.json"
         try:
             return parse_answer(json.dumps(json.loads(path.read_text(encoding="utf-8"))["answered"]))
         except FileNotFoundError as error:

@@ -15,7 +15,7 @@ LOOKS_LIKE_KEY = re.compile(r"\b(?:sk|pk|ghp|gho|xox[abp])[-_][A-Za-z0-9_*-]{8,}
 def hide_keys(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """`text` without the values of variables whose name says that they are secret, and without what
     looks like a provider's key."""
-    values = {v for name, v in environment.items() if NAMES.search(name) and len(v) >= LENGTH_MIN}
-    for value in sorted(values, key=len, reverse=True):
+    values = {environment[name] for name in environment if NAMES.search(name)}
+    for value in sorted((v for v in values if len(v) >= LENGTH_MIN), key=len, reverse=True):
         text = text.replace(value, HIDDEN)
     return LOOKS_LIKE_KEY.sub(HIDDEN, text)
