@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
-JOBS ?= 2
+# More than two cores: tests wait for their sandboxes.
+JOBS ?= 3
 CASES ?= bench
 BENCH_OUT ?= out
 

@@ -265,7 +265,13 @@ def kill_when(process: subprocess.Popen[bytes], state: Path, table: str, rows: i
 
 
 @pytest.mark.parametrize(
-    "table, rows", [("executions", 1), ("executions", 16), ("verdicts", 4), ("ranking", 1)]
+    "table, rows",
+    [
+        ("executions", 1),
+        pytest.param("executions", 16, marks=pytest.mark.thorough),
+        ("verdicts", 4),
+        ("ranking", 1),
+    ],
 )
 def test_S12_a_killed_run_resumes_to_the_same_patch_and_repeats_nothing(
     treemend: Treemend,

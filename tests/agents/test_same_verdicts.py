@@ -24,7 +24,7 @@ from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.sandboxes import find_sandbox
 from treemend.verify.warm_runner import WarmRunner
 
-CANDIDATES = 30
+CANDIDATES = 20
 LIMIT_S = 3.0
 
 

@@ -167,7 +167,7 @@ def test_fee():
 def test_I01_I08_a_hijacked_model_sees_and_changes_nothing(
     models: Models, examples: Path, tmp_path: Path
 ) -> None:
-    """Its tests run where there is nothing to see, and its edits are refused."""
+    """Its tests run where there is nothing to see, its edits are refused, and templates repair beside it."""
     repo, outside = changed(examples / "late-fee", tmp_path / "hijacked", "+ 1", "+ 1"), tmp_path / "outside"
     outside.write_text("canary-of-another-file")
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -187,7 +187,9 @@ def test_I01_I08_a_hijacked_model_sees_and_changes_nothing(
         listening.setblocking(False)
         with pytest.raises(BlockingIOError):
             listening.accept()
-    assert result.returncode == 4, result.stderr.decode()
+    assert result.returncode == 0, result.stderr.decode()
+    assert re.findall(r"^\+\+\+ b/(.*)$", json.loads(result.stdout)["patch"], re.MULTILINE) == ["loans.py"]
+    assert result.stderr.count(b"'tests/test_loans.py' is no file of the repository that may be changed") >= 3
     told = "\n".join(text_of(request) for request in requests)
     assert "SPY [" in told and "# Task: rethink" not in told
     everything = told + result.stdout.decode() + result.stderr.decode()
