@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
-# More than two cores: tests wait for their sandboxes.
-JOBS ?= 3
+JOBS ?= 2
 CASES ?= bench
 BENCH_OUT ?= out
 

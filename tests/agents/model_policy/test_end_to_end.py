@@ -223,7 +223,7 @@ def test_on_a_half_mended_tree_the_rest_is_repaired_whatever_the_model_claims(
     assert result.returncode != 7, result.stderr.decode()
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.thorough)])
 def test_S12_a_run_killed_often_asks_nothing_twice_and_ends_as_one_that_was_not(
     models: Models, examples: Path, tmp_path: Path, kills: int
 ) -> None:

@@ -206,7 +206,10 @@ async def test_how_soon_a_model_answers_decides_nothing(till: Till) -> None:
 
 @pytest.mark.parametrize(
     "limits, why",
-    [({"tokens": 10}, "the tokens are spent"), ({"written": 2}, "as many candidates are written")],
+    [
+        pytest.param({"tokens": 10}, "the tokens are spent", marks=pytest.mark.thorough),
+        ({"written": 2}, "as many candidates are written"),
+    ],
 )
 async def test_when_no_more_may_be_asked_templates_go_on(
     till: Till, limits: dict[str, int], why: str
