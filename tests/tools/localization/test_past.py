@@ -37,7 +37,7 @@ def test_what_a_commit_that_says_the_like_changed_comes_first(tmp_path: Path, na
     commit_all(repo, [("Letters", {"letters.py": CODE}), *filler(COMMITS_MIN), told])
     first = located(repo, tmp_path).functions[0]
     assert first.name == name
-    assert "a commit that says the like changed it" in first.reasons
+    assert f"commit {git(repo, 'rev-parse', 'HEAD')[:10]} says the like and changed it" in first.reasons
 
 
 def test_no_later_commit_no_other_branch_and_no_tag_gives_the_answer_away(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from treemend.tools.git_history import (
     Revision,
@@ -25,6 +26,13 @@ CREATE VIRTUAL TABLE IF NOT EXISTS commit_message USING fts5 (
 );
 """
 _NEWEST = "newest commit"
+
+
+class Changed(NamedTuple):
+    """The full name of a commit, and the functions that it changed as (path, last name)."""
+
+    commit: str
+    functions: set[tuple[str, str]]
 
 
 class History:
@@ -73,8 +81,8 @@ class History:
             )
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [_NEWEST, newest])
 
-    def functions(self, ids: Iterable[int]) -> dict[int, set[tuple[str, str]]]:
-        """The functions that commits changed, as (path, last name)."""
+    def changed_by(self, ids: Iterable[int]) -> dict[int, Changed]:
+        """What commits changed; those that the cache doesn't know are left out."""
         wanted = list(ids)
         marks = ",".join("?" * len(wanted))
         rows = self.connection.execute(
@@ -82,19 +90,20 @@ class History:
         ).fetchall()
         unknown = {name: id_ for id_, name, functions in rows if functions is None}
         read = changed_functions(self._revision.repository, unknown)
-        encoded = [
-            ("\n".join(f"{path}\t{name}" for path, name in sorted(functions)), unknown[commit])
-            for commit, functions in read.items()
-        ]
+        texts = {
+            name: "\n".join(f"{path}\t{function}" for path, function in sorted(functions))
+            for name, functions in read.items()
+        }
         with transaction(self.connection):
-            self.connection.executemany("UPDATE past_commit SET functions = ? WHERE id = ?", encoded)
-        texts = {id_: functions for id_, _, functions in rows if functions is not None}
-        texts.update((id_, text) for text, id_ in encoded)
+            self.connection.executemany(
+                "UPDATE past_commit SET functions = ? WHERE id = ?",
+                ((text, unknown[name]) for name, text in texts.items()),
+            )
         return {
-            id_: set(map(_decoded, filter(None, texts[id_].split("\n")))) for id_ in wanted if id_ in texts
+            id_: Changed(name, _decoded(functions or texts.get(name, ""))) for id_, name, functions in rows
         }
 
 
-def _decoded(line: str) -> tuple[str, str]:
-    path, _, name = line.rpartition("\t")
-    return path, name
+def _decoded(text: str) -> set[tuple[str, str]]:
+    """The (path, name) of each line."""
+    return {(path, name) for path, _, name in (line.rpartition("\t") for line in text.split("\n")) if name}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import TypeVar
 
-from treemend.tools.index.history import History
+from treemend.tools.index.history import Changed, History
 from treemend.tools.localization.lexical import decoded_varints, stems_of
 
 BAGS = ("all", "title")
@@ -30,24 +30,40 @@ class Past:
 
     A commit that scores s by BM25 of the symptom's words in its message hands (s / best)^2 / log2(2 + n) to
     each of the n functions that it changed: `sums`, by path and last name, divided by the greatest. `bests`
-    is the best s / best of a function, `names` that of all functions of a name.
+    is the best s / best of a function, `names` that of all functions of a name. `commits` are the commits
+    that gave functions their best in the bag of all words.
     """
 
     sums: dict[str, Mapping[_Function, float]] = field(default_factory=dict)
     bests: dict[str, Mapping[_Function, float]] = field(default_factory=dict)
     names: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    commits: dict[_Function, str] = field(default_factory=dict)
 
 
 def past_of(history: History, bags: Mapping[str, Mapping[str, float]]) -> Past:
     """What the commits of a history tell about a symptom, given its bags of words."""
     similar = {name: _similar_commits(history.connection, bags[name], _SIMILAR[name]) for name in BAGS}
-    functions = history.functions(sorted({id_ for found in similar.values() for id_ in found}))
+    changed_by = history.changed_by(sorted({id_ for found in similar.values() for id_ in found}))
     past = Past()
     for name, found in similar.items():
-        changed = [(score, functions.get(id_, set())) for id_, score in found.items()]
-        past.sums[name], past.bests[name] = _handed(changed)
-        _, past.names[name] = _handed((score, [last for _, last in each]) for score, each in changed)
+        # Another process may have read another branch into the cache meanwhile.
+        changed = [(score, changed_by[id_]) for id_, score in found.items() if id_ in changed_by]
+        past.sums[name], past.bests[name] = _handed((score, one.functions) for score, one in changed)
+        names = ((score, [last for _, last in one.functions]) for score, one in changed)
+        _, past.names[name] = _handed(names)
+        if name == BAGS[0]:
+            past.commits = _best_commits(one for _, one in changed)
     return past
+
+
+def _best_commits(commits: Iterable[Changed]) -> dict[_Function, str]:
+    """The first of the commits, the best first, that changed each function."""
+    found: dict[_Function, str] = {}
+    for one in commits:
+        if len(one.functions) <= _CHANGED_MAX:
+            for function in one.functions:
+                found.setdefault(function, one.commit)
+    return found
 
 
 def _handed(

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from treemend.tools.localization.evidence import Evidence
 from treemend.tools.localization.mentions import Mentions
+from treemend.tools.localization.past import BAGS
 from treemend.tools.localization.units import Unit, owner_name
 
 _WORDS_SHOWN = 6
+_COMMIT_CHARS = 10
 _SIMILAR = 0.5
 """Of the score of the most similar commit."""
 
@@ -29,10 +31,10 @@ def _direct(evidence: Evidence, rows: Sequence[int], words: Sequence[str]) -> It
         origins = evidence.neighbours[way]
         if name := next((origins[row] for row in rows if row in origins), ""):
             yield f"{phrase} {name}"
-    if evidence.past is not None:
+    if (past := evidence.past) is not None:
         changed = (evidence.units.files[unit.file].path, unit.name)
-        if any(bests.get(changed, 0.0) > _SIMILAR for bests in evidence.past.bests.values()):
-            yield "a commit that says the like changed it"
+        if past.bests[BAGS[0]].get(changed, 0.0) > _SIMILAR:
+            yield f"commit {past.commits[changed][:_COMMIT_CHARS]} says the like and changed it"
     if words:
         yield f"words: {', '.join(words[:_WORDS_SHOWN])}"
 
