@@ -64,3 +64,12 @@ def test_a_damaged_past_is_none(repo: Path, tmp_path: Path) -> None:
             place.write_bytes(b"nothing")
     with RepositoryIndex(repo, tmp_path / "index.sqlite3", workers=1) as index:
         assert index.history() is None
+
+
+def test_a_folder_that_no_commit_has_is_without_a_past(repo: Path, tmp_path: Path) -> None:
+    """It lies in somebody else's work tree: what the commits there say is not about it."""
+    folder = repo / "elsewhere"
+    folder.mkdir()
+    (folder / "a.py").write_text("def a():\n    return 1\n")
+    with RepositoryIndex(folder, tmp_path / "index.sqlite3", workers=1) as index:
+        assert index.history() is None

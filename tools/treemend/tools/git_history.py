@@ -44,11 +44,14 @@ class Commit:
 
 
 def commit_named(revision: Revision) -> str | None:
-    """The full name of the commit that a revision means; None where there is none."""
-    found = revision.repository.answer(
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision.name}^{{commit}}"
-    )
-    return found.decode().strip() if found else None
+    """The full name of the commit that a revision means; None where there is none that has the folder."""
+    found = _verified(revision.repository, f"{revision.name}^{{commit}}")
+    return found if found and _verified(revision.repository, f"{found}:./") else None
+
+
+def _verified(repository: GitRepository, name: str) -> str:
+    found = repository.answer("rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    return (found or b"").decode().strip()
 
 
 def is_ancestor(repository: GitRepository, older: str, newer: str) -> bool:
