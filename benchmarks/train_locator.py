@@ -5,8 +5,8 @@
 
 The first command writes one JSON object a line: instance, repository, gold functions, and names and features
 of the candidates (no text of any issue, tree or commit); with --mirror those of the past, too, as
-`localize.py` reads it. The second prints the figures of each repository by the
-parameters fitted on all others, then fits on all and writes the parameters with the digest of FEATURES.
+`localize.py` reads it. The second prints the figures of each repository by the parameters fitted on all
+others, then fits on all and writes the parameters with the digest of OUT.
 DIR gets those fitted without each repository, and all.json, as `localize.py --models` takes them.
 
 The model is linear. Its loss is that of ListNet's top one (Cao et al., ICML 2007): the cross entropy

@@ -100,9 +100,7 @@ class GitRepository:
         Raises:
             UsageError: there is no such commit, or it lacks the folder, or objects are missing.
         """
-        with self._git_folder_of_our_own() as git_dir:
-            self._copy_refs(git_dir)
-            self._show_objects(git_dir)
+        with self._git_folder_with_objects() as git_dir:
             tree = self._tree_of(git_dir, commit)
             listed = self._run(git_dir, "ls-tree", "-r", "-z", "--full-tree", tree)
             if listed.returncode:
@@ -121,19 +119,10 @@ class GitRepository:
         Raises:
             UsageError: git isn't installed.
         """
-        with self._git_folder_of_our_own() as git_dir:
-            self._copy_refs(git_dir)
+        with self._git_folder_with_objects() as git_dir:
             _copy_file(self.common / "shallow", git_dir / "shallow")
-            self._show_objects(git_dir)
             (git_dir / "info" / "attributes").write_text(attributes)
-            with subprocess.Popen(
-                self._command(*arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=self.folder,
-                env=self._environment(git_dir),
-            ) as process:
+            with self._started(git_dir, *arguments) as process:
                 assert process.stdout is not None
                 timer = threading.Timer(_TIMEOUT_S, process.kill)
                 timer.start()
@@ -187,14 +176,7 @@ class GitRepository:
         with tempfile.TemporaryFile() as names:
             names.write(b"".join(row.name + b"\n" for row in wanted))
             names.seek(0)
-            with subprocess.Popen(
-                self._command("cat-file", "--batch"),
-                stdin=names,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=self.top,
-                env=self._environment(git_dir),
-            ) as process:
+            with self._started(git_dir, "cat-file", "--batch", stdin=names) as process:
                 assert process.stdout is not None
                 try:
                     for row in wanted:
@@ -211,6 +193,13 @@ class GitRepository:
                 (git_dir / folder).mkdir(parents=True)
             (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
             (git_dir / "config").write_text(self._config())
+            yield git_dir
+
+    @contextmanager
+    def _git_folder_with_objects(self) -> Iterator[Path]:
+        with self._git_folder_of_our_own() as git_dir:
+            self._copy_refs(git_dir)
+            self._show_objects(git_dir)
             yield git_dir
 
     def _config(self) -> str:
@@ -244,6 +233,18 @@ class GitRepository:
             capture_output=True,
             timeout=_TIMEOUT_S,
             check=False,
+            cwd=self.folder,
+            env=self._environment(git_dir),
+        )
+
+    def _started(
+        self, git_dir: Path, *arguments: str, stdin: IO[bytes] | int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command(*arguments),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             cwd=self.folder,
             env=self._environment(git_dir),
         )

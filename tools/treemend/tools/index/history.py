@@ -94,11 +94,12 @@ class History:
             name: "\n".join(f"{path}\t{function}" for path, function in sorted(functions))
             for name, functions in read.items()
         }
-        with transaction(self.connection):
-            self.connection.executemany(
-                "UPDATE past_commit SET functions = ? WHERE id = ?",
-                ((text, unknown[name]) for name, text in texts.items()),
-            )
+        if texts:
+            with transaction(self.connection):
+                self.connection.executemany(
+                    "UPDATE past_commit SET functions = ? WHERE id = ?",
+                    ((text, unknown[name]) for name, text in texts.items()),
+                )
         return {
             id_: Changed(name, _decoded(functions or texts.get(name, ""))) for id_, name, functions in rows
         }

@@ -273,14 +273,14 @@ class _Gathering:
 
     def _changed_before(self) -> Iterable[Rows]:
         """The functions that similar commits changed."""
-        if self._past is not None:
-            files = self._units.files
-            for changed in self._past.sums.values():
-                yield {
-                    row: changed[key]
-                    for row in self._eligible
-                    if (key := (files[(unit := self._units.by_id[row]).file].path, unit.name)) in changed
-                }
+        units = self._units
+        for changed in self._past.sums.values() if self._past is not None else ():
+            yield {
+                unit.id: strength
+                for (path, name), strength in changed.items()
+                for unit in units.functions_named.get(name, ())
+                if unit.id in self._eligible and units.files[unit.file].path == path
+            }
 
     def _candidates(self) -> list[int]:
         lists: list[dict[int, float]] = []

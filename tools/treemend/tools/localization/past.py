@@ -42,7 +42,12 @@ class Past:
 
 def past_of(history: History, bags: Mapping[str, Mapping[str, float]]) -> Past:
     """What the commits of a history tell about a symptom, given its bags of words."""
-    similar = {name: _similar_commits(history.connection, bags[name], _SIMILAR[name]) for name in BAGS}
+    connection = history.connection
+    lengths = {
+        id_: packed[0] if len(packed) == 1 else decoded_varints(packed)[0]
+        for id_, packed in connection.execute("SELECT id, sz FROM commit_message_docsize")
+    }
+    similar = {name: _similar_commits(connection, bags[name], lengths, _SIMILAR[name]) for name in BAGS}
     changed_by = history.changed_by(sorted({id_ for found in similar.values() for id_ in found}))
     past = Past()
     for name, found in similar.items():
@@ -85,17 +90,16 @@ def _handed(
 
 
 def _similar_commits(
-    connection: sqlite3.Connection, bag: Mapping[str, float], limit: int
+    connection: sqlite3.Connection, bag: Mapping[str, float], lengths: Mapping[int, int], limit: int
 ) -> dict[int, float]:
-    """BM25 of the words in the messages of the best commits, these first; equal ones newest first."""
+    """BM25 of the words in the messages of the best commits, these first; equal ones newest first.
+
+    `lengths` are the words of each message.
+    """
     connection.execute(
         "CREATE VIRTUAL TABLE IF NOT EXISTS temp.message_posting "
         "USING fts5vocab ('main', 'commit_message', 'instance')"
     )
-    lengths = {
-        id_: packed[0] if len(packed) == 1 else decoded_varints(packed)[0]
-        for id_, packed in connection.execute("SELECT id, sz FROM commit_message_docsize")
-    }
     count = len(lengths)
     average = sum(lengths.values()) / max(count, 1) or 1.0
     weights: dict[str, float] = {}

@@ -28,7 +28,8 @@ class Model:
 
     def score(self, vector: Sequence[float]) -> float:
         total = 0.0
-        for value, mean, scale, weight in zip(vector, self.means, self.scales, self.weights, strict=False):
+        known = vector[: len(self.weights)]
+        for value, mean, scale, weight in zip(known, self.means, self.scales, self.weights, strict=True):
             total += weight * (value - mean) / scale
         return total
 
