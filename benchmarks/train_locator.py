@@ -32,7 +32,8 @@ from localize import Indexes, already_predicted, file_name, function_name, insta
 
 from treemend.store.records import Symptom
 from treemend.tools.index.repository import RepositoryIndex
-from treemend.tools.localization.evidence import FEATURES, PAST_FEATURES, gather_evidence
+from treemend.tools.localization.evidence import gather_evidence
+from treemend.tools.localization.features import FEATURES, PAST_FEATURES
 from treemend.tools.localization.locate import cues_of
 
 _PENALTY = 200.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from treemend.tools.localization.evidence import FEATURES
+from treemend.tools.localization.features import FEATURES
 from treemend.tools.localization.ranker import FIXED, Model, model_of
 
 

@@ -13,7 +13,8 @@ from importlib.resources import files
 from math import exp
 from typing import Any
 
-from treemend.tools.localization.evidence import FEATURES, PAST_FEATURES, Evidence
+from treemend.tools.localization.evidence import Evidence
+from treemend.tools.localization.features import FEATURES, PAST_FEATURES
 
 FITTED, FITTED_WITH_PAST = "fitted.json", "fitted_with_past.json"
 
