@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 
 from treemend.agents.intake import make_task
+from treemend.agents.judging.verification import Ground, Submission
 from treemend.agents.preparation import copy_tree
 from treemend.agents.runs import new_run
-from treemend.agents.verification import Ground, Submission
 from treemend.agents.wiring import open_context
 from treemend.store.database import open_store
 from treemend.tools.patches import unified_diff

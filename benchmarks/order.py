@@ -24,9 +24,9 @@ from typing import Any
 
 from repair import find_cases, is_wanted
 
-from treemend.agents import template_policy
 from treemend.agents.api import repair_async
 from treemend.agents.progress import CandidateTried, Event
+from treemend.agents.template_policy import policy as template_policy
 from treemend.agents.templates.catalogue import Change
 from treemend.store.errors import TreemendError
 from treemend.store.records import Budget

@@ -58,7 +58,7 @@ from treemend.agents.runners import make_runners
 from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule
 from treemend.agents.steps import Steps
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.agents.wiring import open_context
 from treemend.search.reward import REPRODUCED_REWARD
 from treemend.store.database import open_store

@@ -54,7 +54,7 @@ from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule, ScriptedProvider
 from treemend.agents.state import GraphState
 from treemend.agents.steps import Steps
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.agents.wiring import open_context
 from treemend.search.strategies import STRATEGIES
 from treemend.store.database import open_store

@@ -16,8 +16,8 @@ from typing import Any
 
 import treemend.agents.api
 import treemend.agents.cli
+import treemend.agents.commands.presentation
 import treemend.agents.graph
-import treemend.agents.presentation
 import treemend.agents.wiring
 from treemend.agents.model.provider import load_litellm
 

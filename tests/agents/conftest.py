@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from treemend.agents.intake import SandboxChoice, make_task
-from treemend.agents.judge import Ruling
+from treemend.agents.judging.judge import Ruling
+from treemend.agents.judging.verification import Ground, Submission
 from treemend.agents.preparation import copy_tree
 from treemend.agents.run_context import RunContext
 from treemend.agents.runs import new_run
-from treemend.agents.verification import Ground, Submission
 from treemend.agents.wiring import open_context
 from treemend.store.database import Store, open_store
 from treemend.store.errors import SandboxUnavailableError

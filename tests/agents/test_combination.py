@@ -8,7 +8,7 @@ from itertools import pairwise
 from treemend.agents.feedback import Failure, Feedback
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Idea, Parent
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.store.records import Frame
 from treemend.tools.edits import apply_edits
 from treemend.tools.syntax import parse_module

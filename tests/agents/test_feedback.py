@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from treemend.agents.evidence import OddType, evidence_of
 from treemend.agents.feedback import Failure, Feedback, Wanted, is_progress, wanted_by
+from treemend.agents.template_policy.evidence import OddType, evidence_of
 from treemend.agents.templates.catalogue import changes
 from treemend.store.records import Edit, Frame, TestOutcome
 from treemend.tools.syntax import parse_module

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from treemend.agents.confirmation import Trial, confirm
 from treemend.agents.intake import SandboxChoice, make_task
+from treemend.agents.judging.confirmation import Trial, confirm
+from treemend.agents.judging.verification import Ground, Submission
 from treemend.agents.preparation import copy_tree
 from treemend.agents.run_context import RunContext
 from treemend.agents.runs import new_run
-from treemend.agents.verification import Ground, Submission
 from treemend.agents.wiring import open_context
 from treemend.store.database import open_store
 from treemend.store.errors import SandboxUnavailableError

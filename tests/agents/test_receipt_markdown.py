@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from treemend.agents.receipt import Counts, Receipt, SandboxUsed, TestChange
-from treemend.agents.receipt_markdown import render_markdown
+from treemend.agents.receipts.markdown import render_markdown
+from treemend.agents.receipts.receipt import Counts, Receipt, SandboxUsed, TestChange
 from treemend.store.records import Outcome, TestRole
 
 

@@ -15,8 +15,8 @@ from typing import Protocol
 import pytest
 
 from treemend.agents.intake import SandboxChoice
-from treemend.agents.judge import Ruling
-from treemend.agents.verification import outcome_of
+from treemend.agents.judging.judge import Ruling
+from treemend.agents.judging.verification import outcome_of
 from treemend.store.errors import UsageError
 from treemend.store.records import Outcome
 from treemend.tools.submitted import read_changes

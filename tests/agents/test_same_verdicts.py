@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from treemend.agents.api import repair_async
-from treemend.agents.demo_shop import SOURCE
+from treemend.agents.commands.demo_shop import SOURCE
 from treemend.store.database import open_store
 from treemend.store.errors import SandboxUnavailableError
 from treemend.store.records import Budget, Candidate

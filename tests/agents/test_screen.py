@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from treemend.agents.live_screen import LiveScreen, newest_of_tree
 from treemend.agents.progress import (
     AnswerGrew,
     CandidateStarted,
@@ -21,8 +20,9 @@ from treemend.agents.progress import (
     SuiteProgress,
     Working,
 )
-from treemend.agents.screen import LineScreen, QuietScreen, VerboseScreen, make_screen
-from treemend.agents.wording import left_words
+from treemend.agents.screens.live_screen import LiveScreen, newest_of_tree
+from treemend.agents.screens.screen import LineScreen, QuietScreen, VerboseScreen, make_screen
+from treemend.agents.screens.wording import left_words
 from treemend.store.records import Budget, Symptom, Task, Thought, Verdict
 
 BUDGET = Budget(time_s=60.0, after=10)

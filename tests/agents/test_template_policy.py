@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Idea, Parent
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.tools.edits import apply_edits
 from treemend.tools.syntax import Module, parse_module
 from treemend.verify.spectra import Line

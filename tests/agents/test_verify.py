@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from treemend.agents.judge import Ruling
-from treemend.agents.verification import outcome_of
+from treemend.agents.judging.judge import Ruling
+from treemend.agents.judging.verification import outcome_of
 from treemend.store.records import Outcome
 from treemend.tools.patches import unified_diff
 

@@ -18,7 +18,7 @@ from treemend.store.records import Budget, Outcome, RunId, Strategy, Task
 
 if TYPE_CHECKING:
     from treemend.agents.questions import Ask
-    from treemend.agents.receipt import Receipt
+    from treemend.agents.receipts.receipt import Receipt
     from treemend.store.database import Store
     from treemend.store.records import Run
 
@@ -227,7 +227,7 @@ async def run_task(
 
 def result_of(store: Store, run: Run) -> RepairResult:
     """The recorded answer of a run that has ended."""
-    from treemend.agents.receipt import answer_of, read_receipt
+    from treemend.agents.receipts.receipt import answer_of, read_receipt
     from treemend.store.errors import UsageError
 
     receipt = read_receipt(store, run)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from treemend.agents import code_search_cli, locate_command, options
-from treemend.agents.sandbox_command import sandbox_command
+from treemend.agents.commands import code_search, locate, options
+from treemend.agents.commands.sandbox import sandbox_command
 from treemend.store.errors import TreemendError
 
 if TYPE_CHECKING:
     from treemend.agents.api import RepairResult
-    from treemend.agents.screen import Detail
+    from treemend.agents.screens.screen import Detail
     from treemend.store.database import Store
     from treemend.store.records import Run, Task
 
@@ -35,8 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-code_search_cli.register(app)
-locate_command.register(app)
+code_search.register(app)
+locate.register(app)
 
 
 app.command("sandbox", context_settings={"allow_interspersed_args": False})(sandbox_command)
@@ -98,9 +98,9 @@ def fix(
 
     The diff goes to standard output and nothing else does, progress to standard error.
     """
+    from treemend.agents.commands.reading import read_bytes, read_issue, read_text
     from treemend.agents.intake import make_task
     from treemend.agents.model.settings import check_prices, model_budget, parse_models
-    from treemend.agents.reading import read_bytes, read_issue, read_text
 
     wanted = _wanted(json=json, output=output, apply=apply, quiet=quiet, verbose=verbose, ask=ask)
     models = parse_models(model or (), api_base=api_base, record=record or "", replay=replay or "")
@@ -147,10 +147,10 @@ def ask(
     """Let a model answer a question about the repository; every place that it cites is looked up."""
     import asyncio
 
+    from treemend.agents.commands.presentation import print_answered
+    from treemend.agents.commands.reading import read_issue
     from treemend.agents.model.settings import check_prices, parse_models
     from treemend.agents.model_policy.asking import answer_question
-    from treemend.agents.presentation import print_answered
-    from treemend.agents.reading import read_issue
     from treemend.store.errors import UsageError
     from treemend.store.records import Budget
 
@@ -163,13 +163,13 @@ def ask(
     check_prices(models, budget)
     answered = asyncio.run(answer_question(read_issue(question), repo, models, budget))
     print_answered(answered, as_json=json)
-    raise typer.Exit(0 if answered.citations else code_search_cli.NOTHING_FOUND)
+    raise typer.Exit(0 if answered.citations else code_search.NOTHING_FOUND)
 
 
 def _tell_cost(task: Task) -> NoReturn:
     """Print what models may cost at most, and end."""
+    from treemend.agents.commands.presentation import print_cost
     from treemend.agents.model_policy.cost import most_by_role
-    from treemend.agents.presentation import print_cost
 
     print_cost(most_by_role(task), task.budget)
     raise typer.Exit(0)
@@ -199,8 +199,8 @@ def verify(
     Exit code 0: accepted; 3: somebody should look at it; 4: refused; 7: the tests can't tell. The verdict
     goes to standard output.
     """
+    from treemend.agents.commands.reading import read_issue, read_patch
     from treemend.agents.intake import make_task
-    from treemend.agents.reading import read_issue, read_patch
     from treemend.store.records import Budget
 
     wanted = _wanted(json=json, output=output, quiet=quiet, verbose=verbose)
@@ -252,7 +252,7 @@ def demo(
     seed: options.Seed = 0,
 ) -> None:
     """Repair a small buggy shop that ships with treemend, and show the search as it goes."""
-    from treemend.agents.demo_shop import demo_task
+    from treemend.agents.commands.demo_shop import demo_task
 
     _start(demo_task(seed), store, _wanted(json=json, quiet=quiet, verbose=verbose))
 
@@ -267,8 +267,8 @@ def doctor(
     """Say what a run needs of this machine, what is missing, and how to mend that."""
     import asyncio
 
-    from treemend.agents.doctor import examine, exit_code_of
-    from treemend.agents.presentation import print_checks
+    from treemend.agents.commands.doctor import examine, exit_code_of
+    from treemend.agents.commands.presentation import print_checks
 
     checks = asyncio.run(examine(repo, python, store))
     print_checks(checks, as_json=json)
@@ -288,8 +288,8 @@ def env(
 
     Nothing of the repository is executed. Only --build uses the network, in a sandbox of its own.
     """
-    from treemend.agents import environment
-    from treemend.agents.presentation import print_environment
+    from treemend.agents.commands import environment
+    from treemend.agents.commands.presentation import print_environment
 
     found = environment.build(repo, python) if build else environment.describe_environment(repo, python)
     print_environment(found, as_json=json)
@@ -302,7 +302,7 @@ def runs(
     store: options.Store = None,
 ) -> None:
     """List the runs."""
-    from treemend.agents.presentation import print_runs
+    from treemend.agents.commands.presentation import print_runs
     from treemend.store.database import open_store
 
     print_runs(open_store(store).runs(limit), as_json=json)
@@ -317,7 +317,7 @@ def show(
 ) -> None:
     """Show a run's receipt: the answer and the evidence for it."""
     from treemend.agents.api import result_of
-    from treemend.agents.presentation import print_patch, print_receipt
+    from treemend.agents.commands.presentation import print_patch, print_receipt
     from treemend.store.database import open_store
     from treemend.store.records import RunId
 
@@ -372,9 +372,9 @@ def _carry_out(store: Store, run: Run, wanted: _Wanted) -> NoReturn:
     import asyncio
 
     from treemend.agents.api import result_of
-    from treemend.agents.presentation import make_output, print_answer, print_summary, write_output
-    from treemend.agents.screen import make_screen
-    from treemend.agents.terminal_questions import ask_on_terminal
+    from treemend.agents.commands.presentation import make_output, print_answer, print_summary, write_output
+    from treemend.agents.screens.screen import make_screen
+    from treemend.agents.screens.terminal_questions import ask_on_terminal
     from treemend.agents.wiring import carry_out
 
     if wanted.output is not None:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from treemend.agents.confirmation import Trial
 from treemend.agents.feedback import FEEDBACK, Feedback, feedback_of, is_progress
-from treemend.agents.judge import Ruling, changed_functions, rule
+from treemend.agents.judging.confirmation import Trial
+from treemend.agents.judging.judge import Ruling, changed_functions, rule
 from treemend.agents.progress import Working
 from treemend.agents.reproduction import Observation, Reproducer
 from treemend.agents.run_context import RunContext, executions_of

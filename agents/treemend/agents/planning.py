@@ -8,12 +8,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from treemend.agents.evaluation import load_sources
-from treemend.agents.evidence import OddType
 from treemend.agents.feedback import Feedback, feedback_of
 from treemend.agents.localize import lines_by_text, lines_of_data, rank_lines
 from treemend.agents.reproduction import Observation
 from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
+from treemend.agents.template_policy.evidence import OddType
 from treemend.store.errors import UsageError
 from treemend.tools.paths import check_relative, is_protected
 from treemend.tools.repotools.read_data import Assignment, data_read

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import Exploration
-from treemend.agents.judgements import keep_diversity, keep_judgement
+from treemend.agents.judging.judgements import keep_diversity, keep_judgement
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Working
 from treemend.agents.questions import ask_person

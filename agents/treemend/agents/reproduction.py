@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from treemend.agents.gate import GATE, controls_for
+from treemend.agents.judging.gate import GATE, controls_for
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
 from treemend.agents.run_context import REPORT, RunContext, messages_of

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from treemend.agents.ahead import Ahead
 from treemend.agents.evaluation import Evaluator
 from treemend.agents.exploration import EXHAUSTED, Exploration
-from treemend.agents.gate import observe_gate
-from treemend.agents.judgements import judgement_of
+from treemend.agents.judging.gate import observe_gate
+from treemend.agents.judging.judgements import judgement_of
 from treemend.agents.plain_text import counted
 from treemend.agents.planning import Plan, make_plan
 from treemend.agents.policy import Policy
@@ -25,7 +25,7 @@ from treemend.agents.preparation import copy_tree
 from treemend.agents.progress import Noted, Phase, PhaseEnded, PhaseStarted, SearchBegan, Working
 from treemend.agents.questions import answers_of
 from treemend.agents.ranking import decide
-from treemend.agents.receipt import answer_of, write_receipt
+from treemend.agents.receipts.receipt import answer_of, write_receipt
 from treemend.agents.reproduction import (
     REPRODUCERS,
     REPRODUCERS_NAME,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from treemend.agents.judging.verification import verify_submitted
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Policy
 from treemend.agents.progress import AnswerGrew, Listener, Noted, SuiteProgress, ignore
@@ -15,8 +16,7 @@ from treemend.agents.run_context import RunContext
 from treemend.agents.runners import make_runners
 from treemend.agents.state import GRAPH_VERSION, GraphState
 from treemend.agents.steps import Steps
-from treemend.agents.template_policy import TemplatePolicy
-from treemend.agents.verification import verify_submitted
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.store.database import Store
 from treemend.store.errors import StoreError, UsageError
 from treemend.store.records import Outcome, Run, RunId

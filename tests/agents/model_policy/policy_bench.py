@@ -20,7 +20,7 @@ from treemend.agents.model_policy.policy import Context, ModelPolicy
 from treemend.agents.planning import EditableSources, Plan
 from treemend.agents.progress import Event, Noted
 from treemend.agents.scripted_provider import Rule
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.store.database import Store
 from treemend.store.records import Budget, Run
 from treemend.tools.source import SourceFile

@@ -31,7 +31,7 @@ from treemend.agents.model_policy.plan_search import SECOND_ORDER_MASS, Slot, sl
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Explain, Idea, Parent, Proposal, Realization
 from treemend.agents.progress import Listener, Noted, Working
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.store.records import ModelRole, Place
 from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.syntax import functions_of, parse_module

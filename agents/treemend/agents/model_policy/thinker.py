@@ -42,7 +42,7 @@ from treemend.agents.progress import Noted, Working
 from treemend.agents.reproduction import NotReproduced, Observation, Reproducer
 from treemend.agents.run_context import RunContext
 from treemend.agents.run_index import open_run_index
-from treemend.agents.template_policy import TemplatePolicy
+from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.search.budget import with_time_to_search
 from treemend.store.database import Store
 from treemend.store.records import Budget, Candidate, Models, Run, TestOrigin, TestOutcome

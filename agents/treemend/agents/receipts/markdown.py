@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from treemend.agents.plain_text import counted, one_line
-from treemend.agents.receipt import Alternative, Receipt, TestChange
+from treemend.agents.receipts.receipt import Alternative, Receipt, TestChange
 from treemend.store.records import CallChange, Outcome
 
 LISTED_MAX = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from treemend.agents.confirmation import Confirmation, Trial, confirm
-from treemend.agents.gate import Gate, controls_for, observe_gate
+from treemend.agents.judging.confirmation import Confirmation, Trial, confirm
+from treemend.agents.judging.gate import Gate, controls_for, observe_gate
 from treemend.agents.plain_text import counted
 from treemend.agents.progress import Working
 from treemend.agents.run_context import RunContext

@@ -49,7 +49,7 @@ def sandbox_command(
     environments are left out. Standard input is empty. The exit code is the command's, 124 at the time limit,
     128 + n where signal n ended it (137 at any other limit).
     """
-    from treemend.agents.pass_through import run_passing_through
+    from treemend.agents.commands.pass_through import run_passing_through
     from treemend.tools.worktree import make_private_tree
     from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
     from treemend.verify.staging import private_folder

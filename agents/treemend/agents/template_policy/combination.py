@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from treemend.agents.feedback import Feedback
 from treemend.agents.policy import Idea, Parent
+from treemend.agents.template_policy.weights import Likelihood
 from treemend.agents.templates.catalogue import Change
-from treemend.agents.weights import Likelihood
 from treemend.store.records import Edit
 
 ADDITIONS_MAX = 400

@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from treemend.agents.judgements import diversity_of, judgement_of
+from treemend.agents.judging.judgements import diversity_of, judgement_of
 from treemend.agents.questions import answers_of
-from treemend.agents.repeat import command_of
+from treemend.agents.receipts.repeat import command_of
 from treemend.agents.run_context import RunContext
-from treemend.agents.wording import share_words
+from treemend.agents.screens.wording import share_words
 from treemend.store.database import Store
 from treemend.store.records import (
     UNTOUCHED,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from treemend.agents import options
-from treemend.agents.code_search_cli import (
+from treemend.agents.commands import options
+from treemend.agents.commands.code_search import (
     NOTHING_FOUND,
     JsonOption,
     LimitOption,
@@ -21,7 +21,7 @@ from treemend.agents.code_search_cli import (
     refresh,
     table,
 )
-from treemend.agents.options import Junit, Trace
+from treemend.agents.commands.options import Junit, Trace
 
 if TYPE_CHECKING:
     from treemend.agents.model_policy.reranking import Reranker
@@ -55,9 +55,9 @@ def locate(
 
     No model is asked, unless --model names one, which then ranks again what was found.
     """
+    from treemend.agents.commands.reading import read_bytes, read_issue, read_text
     from treemend.agents.intake import check_repo, make_symptom
     from treemend.agents.model.settings import parse_models
-    from treemend.agents.reading import read_bytes, read_issue, read_text
     from treemend.store.state import state_folder
     from treemend.tools.index.repository import RepositoryIndex, default_cache_path
     from treemend.tools.localization.locate import locate as locate_in

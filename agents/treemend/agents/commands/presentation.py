@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treemend.agents.api import RepairResult
-from treemend.agents.doctor import Check, exit_code_of
-from treemend.agents.environment import Environment, lines_of
+from treemend.agents.commands.doctor import Check, exit_code_of
+from treemend.agents.commands.environment import Environment, lines_of
 from treemend.agents.plain_text import counted, one_line, plain
-from treemend.agents.receipt import Receipt, patch_text
-from treemend.agents.receipt_markdown import render_markdown
-from treemend.agents.verdict_text import verdict_text
+from treemend.agents.receipts.markdown import render_markdown
+from treemend.agents.receipts.receipt import Receipt, patch_text
+from treemend.agents.receipts.verdict_text import verdict_text
 from treemend.store.errors import UsageError
 from treemend.store.records import Budget, Outcome, Run
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from treemend.agents.combination import Choice, additions, parts_of
 from treemend.agents.evaluation import Prospect
-from treemend.agents.evidence import evidence_of
 from treemend.agents.feedback import Feedback
 from treemend.agents.planning import Plan
 from treemend.agents.policy import Explain, Idea, Parent, Proposal, Realization
+from treemend.agents.template_policy.combination import Choice, additions, parts_of
+from treemend.agents.template_policy.evidence import evidence_of
+from treemend.agents.template_policy.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.agents.templates.catalogue import Change
-from treemend.agents.weights import UNREACHED, Likelihood, neighbour_weights, template_weights
 from treemend.store.records import Edit
 
 EDITS_MAX = 2

@@ -28,7 +28,7 @@ from treemend.agents.progress import (
     SuiteProgress,
     Working,
 )
-from treemend.agents.wording import (
+from treemend.agents.screens.wording import (
     cause,
     change,
     counts_words,

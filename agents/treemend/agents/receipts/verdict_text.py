@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from treemend.agents.plain_text import one_line
-from treemend.agents.receipt import Receipt
+from treemend.agents.receipts.receipt import Receipt
 from treemend.store.records import CallChange
 
 CALLS_SHOWN = 3

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from treemend.agents.evidence import Evidence
+from treemend.agents.template_policy.evidence import Evidence
 from treemend.agents.templates.catalogue import FREQUENCIES, Change, changes
 from treemend.tools.syntax import Module
 from treemend.verify.spectra import Line

@@ -7,15 +7,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from treemend.agents.confirmation import Trial
 from treemend.agents.evaluation import patient_limits
-from treemend.agents.gate import observe_gate
-from treemend.agents.judge import Ruling, changed_functions, rule, with_concerns
-from treemend.agents.judgements import keep_judgement
+from treemend.agents.judging.confirmation import Trial
+from treemend.agents.judging.gate import observe_gate
+from treemend.agents.judging.judge import Ruling, changed_functions, rule, with_concerns
+from treemend.agents.judging.judgements import keep_judgement
 from treemend.agents.plain_text import counted
 from treemend.agents.preparation import copy_tree
 from treemend.agents.progress import PhaseEnded, PhaseStarted
-from treemend.agents.receipt import write_receipt
+from treemend.agents.receipts.receipt import write_receipt
 from treemend.agents.reproduction import (
     NotReproduced,
     Observation,

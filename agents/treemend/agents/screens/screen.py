@@ -19,7 +19,7 @@ from treemend.agents.progress import (
     SearchBegan,
     Working,
 )
-from treemend.agents.wording import (
+from treemend.agents.screens.wording import (
     broken_words,
     counts_words,
     left_words,
@@ -76,7 +76,7 @@ def make_screen(
         return LineScreen(task, stream)
     from rich.console import Console
 
-    from treemend.agents.live_screen import LiveScreen
+    from treemend.agents.screens.live_screen import LiveScreen
 
     return LiveScreen(task, Console(file=stream, highlight=False), spent_s=spent_s)
 

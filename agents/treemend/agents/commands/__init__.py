@@ -1,0 +1,1 @@
+"""The ways in of the command line, and what they print."""

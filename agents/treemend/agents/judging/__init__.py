@@ -1,0 +1,1 @@
+"""Whether a patch holds: the verdict of record, and the reasons to doubt one."""
