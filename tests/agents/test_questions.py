@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from treemend.agents.intake import make_task
-from treemend.agents.questions import Question, answers_of, ask_person
+from treemend.agents.questions import answers_of, ask_person
 from treemend.agents.reproduction import Reproducer
-from treemend.agents.run_context import RunContext
+from treemend.agents.run_context import Question, RunContext
 from treemend.agents.runs import new_run
 from treemend.store.database import open_store
 from treemend.store.records import Candidate, TestCase, TestOrigin, TestOutcome, TestRole

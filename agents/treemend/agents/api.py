@@ -17,8 +17,8 @@ from treemend.agents.progress import Listener, ignore
 from treemend.store.records import Budget, Outcome, RunId, Strategy, Task
 
 if TYPE_CHECKING:
-    from treemend.agents.questions import Ask
     from treemend.agents.receipts.receipt import Receipt
+    from treemend.agents.run_context import AskPerson
     from treemend.store.database import Store
     from treemend.store.records import Run
 
@@ -67,7 +67,7 @@ async def repair_async(
     replay: str | Path = "",
     seed: int = 0,
     on_event: Listener = ignore,
-    ask: Ask | None = None,
+    ask: AskPerson | None = None,
     store: str | Path | None = None,
 ) -> RepairResult:
     """Look for a patch that mends the symptom; with no symptom given, whatever test fails.
@@ -216,7 +216,7 @@ verify = _blocking(verify_async)
 
 
 async def run_task(
-    store: Store, task: Task, on_event: Listener = ignore, ask: Ask | None = None
+    store: Store, task: Task, on_event: Listener = ignore, ask: AskPerson | None = None
 ) -> RepairResult:
     """Record a task as a new run and carry it out."""
     from treemend.agents.runs import new_run

@@ -5,32 +5,15 @@ A test that a person calls right is trusted: what fails it is no answer. One tha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from treemend.agents.reproduction import Reproducer
-from treemend.agents.run_context import RunContext
+from treemend.agents.run_context import Question, RunContext
 from treemend.store.database import Store
 from treemend.store.records import Candidate, RunId, TestRole
 
 QUESTIONS_MAX = 3
 RIGHT, WRONG, NONE = b"right", b"wrong", b"no answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Whether a test asks for what is wanted: `behaviour` in words, `code` its file, and how many of the
-    plausible candidates pass it."""
-
-    test: str
-    behaviour: str
-    code: str
-    passing: int
-    failing: int
-
-
-Ask = Callable[[Question], Awaitable[bool | None]]
-"""A person's answer, None where there is none."""
 
 
 def answers_of(store: Store, run_id: RunId) -> dict[str, bool]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -19,11 +18,24 @@ from treemend.verify.runner import TestReport, TestRequest, TestRunner
 from treemend.verify.sandbox import Sandbox
 from treemend.verify.warm_runner import WarmRunner
 
-if TYPE_CHECKING:
-    from treemend.agents.questions import Ask
-
 REPORT = TypeAdapter(TestReport)
 MESSAGE_CHARS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether a test asks for what is wanted: `behaviour` in words, `code` its file, and how many of the
+    plausible candidates pass it."""
+
+    test: str
+    behaviour: str
+    code: str
+    passing: int
+    failing: int
+
+
+AskPerson = Callable[[Question], Awaitable[bool | None]]
+"""A person's answer, None where there is none."""
 
 
 @dataclass
@@ -49,7 +61,7 @@ class RunContext:
     target: PytestTarget | None
     runner_on: Callable[[Path], TestRunner]
     listener: Listener = ignore
-    ask: Ask | None = None
+    ask: AskPerson | None = None
     started: float = field(default_factory=time.monotonic)
     spent_before_s: float = 0.0
     tests_run: int = 0

@@ -26,14 +26,14 @@ from treemend.verify.sandboxes import find_sandbox, sweep_leftovers
 
 if TYPE_CHECKING:
     from treemend.agents.model_policy.thinker import Thinker
-    from treemend.agents.questions import Ask
+    from treemend.agents.run_context import AskPerson
 
 RECURSION_LIMIT = 10_000_000
 """LangGraph's bound on steps, set out of reach: the budget of the run ends it."""
 
 
 async def carry_out(
-    store: Store, run: Run, listener: Listener, ask: Ask | None = None, *, shows_answers: bool = False
+    store: Store, run: Run, listener: Listener, ask: AskPerson | None = None, *, shows_answers: bool = False
 ) -> Run:
     """Work on a run until it has an outcome, from wherever it stands.
 
@@ -69,7 +69,9 @@ async def carry_out(
     return store.get_run(run.id)
 
 
-async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None, shows_answers: bool) -> None:
+async def _work(
+    store: Store, run: Run, listener: Listener, ask: AskPerson | None, shows_answers: bool
+) -> None:
     context = open_context(store, run, listener, ask)
     if run.task.kind == "verify":
         await verify_submitted(context)
@@ -97,7 +99,9 @@ async def _work(store: Store, run: Run, listener: Listener, ask: Ask | None, sho
                 await thinker.close()
 
 
-def open_context(store: Store, run: Run, listener: Listener = ignore, ask: Ask | None = None) -> RunContext:
+def open_context(
+    store: Store, run: Run, listener: Listener = ignore, ask: AskPerson | None = None
+) -> RunContext:
     """The services that a run works with. Raises SandboxUnavailableError where nothing can confine tests."""
     task = run.task
     sweep_leftovers()

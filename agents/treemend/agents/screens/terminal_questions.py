@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from treemend.agents.plain_text import counted, one_line, plain
-from treemend.agents.questions import Question
+from treemend.agents.run_context import Question
 
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False}
 
