@@ -23,7 +23,11 @@ def test_identifiers_are_split(name: str, parts: list[str]) -> None:
 
 
 def test_the_whole_identifier_stands_beside_its_parts() -> None:
-    assert words_of(b"getItem get_item return") == "get item getitem "
+    assert words_of(b"getItem delete base64") == "get item getitem delete base base64"
+
+
+def test_a_word_counts_as_often_as_it_is_said() -> None:
+    assert words_of(b"item self.item") == "item  item"
 
 
 def test_a_query_has_the_words_of_the_index() -> None:

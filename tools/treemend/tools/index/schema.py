@@ -12,7 +12,7 @@ from pathlib import Path
 from treemend.store.copying import copy_database
 from treemend.store.errors import StoreError
 
-FORMAT = 2
+FORMAT = 3
 """Raised when tables, queries or words change: caches of other formats are made anew."""
 
 _TABLES = """

@@ -13,15 +13,7 @@ _ENGLISH = (
     "its may no not of on one or our out she should so such than that the their them then there these they "
     "this those to us use used uses was we were what when where which who why will with would you your"
 )
-_SYNTAX = (
-    "abstract assert async await begin bool boolean break case catch char class const constructor continue "
-    "def default defer del delete elif else elsif end enum except extends extern false final finally float "
-    "fn func function global goto impl implements import include inline instanceof int interface internal "
-    "lambda let long match mod module mut namespace new nil none null nonlocal override package pass private "
-    "protected pub public raise readonly return self short signed sizeof static str string struct super "
-    "switch template throw throws trait true try type typedef typeof undefined union unless unsigned use "
-    "using val var virtual void volatile while with yield"
-)
+_SYNTAX = "cls def elif self"
 STOP_WORDS = frozenset((_ENGLISH + " " + _SYNTAX).split())
 _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 WORD_CHARS_MAX = 64
@@ -45,7 +37,8 @@ def _humps(run: str) -> list[str]:
 
 
 class _Expansions(dict[bytes, str]):
-    """What stands for a word in the index: its parts, and all of it as one; "" for a stop word."""
+    """What stands for a word in the index: its parts, and all of it as one, with digits and without; "" for
+    a stop word."""
 
     def __missing__(self, word: bytes) -> str:
         if len(self) >= _EXPANSIONS_MAX:
@@ -68,6 +61,8 @@ def _expansion(word: bytes) -> str:
     kept = [part for part in parts if len(part) > 1 and part not in STOP_WORDS]
     if len(parts) > 1:
         kept.append("".join(parts))
+    if any(map(str.isdigit, text)):
+        kept.append(text.replace("_", "").lower())
     return " ".join(kept)
 
 
@@ -78,11 +73,8 @@ def _bigrams(text: str) -> list[str]:
 
 
 def words_of(data: bytes) -> str:
-    """The words of a piece of source, expanded; each spelling once.
-
-    How often a body says a word says little, and leaving it out halves the index.
-    """
-    return " ".join(dict.fromkeys(map(_EXPANDED.__getitem__, WORD.findall(data))))
+    """The words of a piece of source in their order, expanded."""
+    return " ".join(map(_EXPANDED.__getitem__, WORD.findall(data)))
 
 
 def query_words(text: str) -> list[str]:

@@ -13,6 +13,17 @@ from treemend.tools.localization.graph import ancestors
 from treemend.tools.localization.units import File, Units, owner_name
 
 _COMMON_MAX = 40
+_KEYWORDS = (
+    "abstract assert async await begin bool boolean break case catch char class const constructor "
+    "continue def default defer del delete elif else elsif end enum except extends extern false final "
+    "finally float fn func function global goto impl implements import include inline instanceof int "
+    "interface internal lambda let long match mod module mut namespace new nil none null nonlocal "
+    "override package pass private protected pub public raise readonly return self short signed sizeof "
+    "static str string struct super switch template throw throws trait true try type typedef typeof "
+    "undefined union unless unsigned use using val var virtual void volatile while with yield"
+)
+"""Words of some language; in prose they mean a thing more often than a function of that name."""
+_NO_NAMES = STOP_WORDS.union(_KEYWORDS.split())
 _CODE = Said.CODE | Said.INLINE | Said.CALLED | Said.DOTTED
 Rows = dict[int, float]
 
@@ -71,7 +82,7 @@ def _names(cues: Cues, units: Units, found: Mentions) -> None:
             continue
         if not said & _CODE and not is_spelled_as_code(name):
             # A word of prose that is a function's name, too.
-            if len(named) > 3 or name in STOP_WORDS:
+            if len(named) > 3 or name in _NO_NAMES:
                 continue
             strength = 0.5 / len(named)
         else:
