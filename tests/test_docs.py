@@ -31,10 +31,11 @@ def test_every_template_mends_its_example_and_the_page_shows_it(builder: ModuleT
 
 def test_all_templates_without_a_right_example_are_named(builder: ModuleType) -> None:
     examples = builder.read_examples((DOCS / "templates.txt").read_text())
+    chosen = {"off-by-one", "comparison-operator", "wrong-call"}
     del examples["wrong-call"]
     examples["off-by-one"] = builder.Example("def f(a):\n    return a\n", "nothing that it makes")
     with pytest.raises(builder.NoExample) as raised:
-        builder.render_page(examples)
+        builder.render_page(examples, [t for t in builder.TEMPLATES if t.name in chosen])
     assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["off-by-one", "wrong-call"]
 
 

@@ -93,10 +93,8 @@ class TestSuites:
         result = fix(tmp_path)
         assert_refused(result, 7, "does not import", "a_module_nobody_has")
 
-    def test_options_that_pytest_refuses(self, treemend: Treemend, examples: Path) -> None:
-        result = treemend(
-            "fix", "--repo", str(examples / "one-file"), "--test-cmd", "pytest --no-such-option"
-        )
+    def test_options_that_pytest_refuses(self, fix: Treemend, examples: Path) -> None:
+        result = fix(examples / "one-file", "--test-cmd", "pytest --no-such-option")
         assert result.returncode == 2
         assert "no-such-option" in result.stderr.decode()
 

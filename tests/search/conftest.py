@@ -71,7 +71,9 @@ def _open(tree: Tree, node: int, task: ToyTask, name: tuple[int, ...]) -> Tree:
     return expand(tree, node, thoughts, rest[0] if rest else 0.0)
 
 
-def run_search(task: ToyTask, strategy: Strategy, rounds: int) -> Search:
+def run_search(
+    task: ToyTask, strategy: Strategy, rounds: int, until: tuple[int, ...] | None = None
+) -> Search:
     select = STRATEGIES[strategy]
     tree, steps, names = new_tree(), list[Step](), list[tuple[int, ...]]([()])
     while rounds and (step := select(tree)):
@@ -84,7 +86,7 @@ def run_search(task: ToyTask, strategy: Strategy, rounds: int) -> Search:
             names += [(*name, start + offset) for offset in range(len(tree.nodes) - before)]
         else:
             tree = backpropagate(tree, step.node, task.reward(name))
-            rounds -= 1
+            rounds = 0 if name == until else rounds - 1
     return Search(tree, tuple(steps), tuple(names))
 
 
@@ -94,6 +96,7 @@ def toy_task() -> type[ToyTask]:
 
 
 @pytest.fixture
-def search() -> Callable[[ToyTask, Strategy, int], Search]:
-    """Runs a strategy on a toy task for so many rounds (evaluations), or until nothing is left."""
+def search() -> Callable[..., Search]:
+    """Runs a strategy on a toy task for so many rounds (evaluations): fewer where a leaf that it was to go
+    on until was tried, or nothing is left."""
     return run_search

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from treemend.store.records import Strategy
 
-    SearchFn = Callable[[ToyTask, Strategy, int], Search]
+    SearchFn = Callable[..., Search]
 
 PLACES, CHANGES = 20, 10
 
 
 def rounds(search: SearchFn, task: ToyTask, strategy: Strategy) -> int:
-    done = search(task, strategy, PLACES * CHANGES)
-    return done.rounds_until((task.right_place, task.right_change))
+    right = (task.right_place, task.right_change)
+    return search(task, strategy, PLACES * CHANGES, right).rounds_until(right)
 
 
 def test_mcts_finds_an_unlikely_change_where_best_of_n_needs_more(

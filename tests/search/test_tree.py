@@ -140,7 +140,7 @@ class AnyOperations(RuleBasedStateMachine):
             assert node.exhausted == (not left[node.seq])
 
 
-AnyOperations.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+AnyOperations.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 TestAnyOperations = AnyOperations.TestCase
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -33,6 +34,14 @@ def load_inside(name: str) -> Any:
 
 
 code_swap = load_inside("code_swap")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> Iterator[None]:
+    """Every object of a process is looked at; those of other tests' modules are many."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Target:

@@ -3,6 +3,7 @@ comparisons."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,9 +77,14 @@ def run(folder: Path, source: str) -> dict[str, str]:
     for path, data in {**controls.overlay, "code_under_test.py": source.encode()}.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(data)
-    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:asyncio", "-p", "no:xdist"]
-    command += ["-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:cacheprovider"]
-    told = subprocess.run([*command, *controls.overlay], cwd=folder, capture_output=True, text=True).stdout
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider"]
+    told = subprocess.run(
+        [*command, *controls.overlay],
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+    ).stdout
     outcomes = {}
     for line in told.splitlines():
         word, _, rest = line.partition(" ")
