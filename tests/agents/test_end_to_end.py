@@ -70,9 +70,7 @@ def test_a_bug_in_one_file_is_repaired_and_the_diff_is_all_of_stdout(
     assert digest_of(repo) == before, "the checkout is only read"
 
 
-def test_a_wrong_number_in_a_table_of_another_module_is_repaired_there(
-    treemend: Treemend, tmp_path: Path
-) -> None:
+def test_a_wrong_number_in_a_table_of_another_module_is_repaired_there(fix: Treemend, tmp_path: Path) -> None:
     """No test executes the table: it is suspicious because a line that fails reads it."""
     (tmp_path / "rates.py").write_text('PRICES = {\n    "letter": 1,\n    "parcel": 6,\n}\n')
     (tmp_path / "ship.py").write_text("import rates\n\n\ndef price(kind):\n    return rates.PRICES[kind]\n")
@@ -80,7 +78,7 @@ def test_a_wrong_number_in_a_table_of_another_module_is_repaired_there(
         "from ship import price\n\n\ndef test_parcel():\n    assert price('parcel') == 5\n\n\n"
         "def test_letter():\n    assert price('letter') == 1\n"
     )
-    result = treemend("fix", "--repo", str(tmp_path), "--after", "1")
+    result = fix(tmp_path, "--after", "1")
     assert result.returncode == 0, result.stderr.decode()
     assert b'-    "parcel": 6,\n+    "parcel": 5,\n' in result.stdout
 
@@ -130,7 +128,29 @@ def test_a_bug_two_calls_away_is_found_in_its_own_file(repaired: Repaired) -> No
     assert [(t["before"], t["after"]) for t in targets] == [("failed", "passed")]
 
 
-def test_two_bugs_in_two_files_are_mended_together(fix: Treemend, examples: Path) -> None:
+def test_two_bugs_in_two_files_are_mended_together(fix: Treemend, tmp_path: Path) -> None:
+    (tmp_path / "stock.py").write_text("def left(stored, reserved):\n    return stored + reserved\n")
+    (tmp_path / "orders.py").write_text(
+        "from stock import left\n\n\ndef fits(stored, reserved, wanted):\n"
+        "    return left(stored, reserved) > wanted\n"
+    )
+    (tmp_path / "test_orders.py").write_text(
+        "from orders import fits\nfrom stock import left\n\n\n"
+        "def test_left():\n    assert left(5, 2) == 3\n\n\n"
+        "def test_all_that_is_left_fits():\n    assert fits(5, 0, 5)\n\n\n"
+        "def test_less_fits():\n    assert fits(9, 0, 3)\n\n\n"
+        "def test_more_does_not_fit():\n    assert not fits(5, 0, 9)\n"
+    )
+    result = fix(tmp_path, "--after", "0", "--candidates", "50", "--json")
+    assert result.returncode == 0, result.stderr.decode()
+    receipt = receipt_of(result)
+    assert "stored - reserved" in str(receipt["patch"])
+    assert ">= wanted" in str(receipt["patch"])
+    assert "stock.py" in str(receipt["thought"]) and "orders.py" in str(receipt["thought"])
+
+
+@pytest.mark.thorough
+def test_so_they_are_where_hundreds_of_changes_come_before(fix: Treemend, examples: Path) -> None:
     repo = examples / "two-edits"
     result = fix(repo, "--after", "0", "--candidates", "300", "--json")
     receipt = receipt_of(result)
@@ -166,34 +186,31 @@ def test_a_test_that_passes_is_a_result_not_an_error(fix: Treemend, examples: Pa
     assert b"already fixed here" in result.stderr
 
 
-def test_apply_writes_the_patch_into_the_checkout(fix: Treemend, examples: Path, tmp_path: Path) -> None:
+def test_best_of_n_repairs_too_and_apply_writes_the_patch_into_the_checkout(
+    fix: Treemend, examples: Path, tmp_path: Path
+) -> None:
     repo = tmp_path / "repo"
-    subprocess.run(["cp", "-a", str(examples / "one-file"), str(repo)], check=True)
-    result = fix(repo, "--after", "0", "--apply")
+    subprocess.run(["cp", "-a", str(examples / "two-files"), str(repo)], check=True)
+    result = fix(repo, "--strategy", "best-of-n", "--after", "0", "--apply")
     assert result.returncode == 0, result.stderr.decode()
+    assert b"first <= day <= last" in result.stdout
     changed = subprocess.run(["git", "diff", "--name-only"], cwd=repo, capture_output=True, check=True)
-    assert changed.stdout == b"median.py\n"
+    assert changed.stdout == b"ledger/dates.py\n"
 
 
-def test_the_same_inputs_give_the_same_patch_whatever_the_hash_seed(
+def test_the_same_inputs_give_the_same_patch_whatever_the_hash_seed_and_quiet_says_nothing(
     start: Start, repaired: Repaired, fix_command: FixCommand, examples: Path, tmp_path: Path
 ) -> None:
-    told = ("--output", str(tmp_path / "output"))
+    told = ("--output", str(tmp_path / "output"), "--quiet")
     other = start(*fix_command(examples / "two-files"), *SEARCH, *told, PYTHONHASHSEED=2)
-    patch, _ = other.communicate()
+    patch, said = other.communicate()
+    assert (other.returncode, said) == (0, b"")
     assert patch == repaired.result.stdout != b""
     receipt = json.loads((tmp_path / "output" / "receipt.json").read_text())
     for kept in ("thought", "ranking", "alternatives"):
         assert receipt[kept] == repaired.receipt[kept]
     for counted in ("thoughts", "candidates_executed", "plausible", "until_plausible"):
         assert receipt["counts"][counted] == repaired.receipt["counts"][counted]
-
-
-def test_quiet_says_nothing(fix: Treemend, repaired: Repaired, examples: Path) -> None:
-    quiet = fix(examples / "two-files", *SEARCH, "--quiet")
-    assert quiet.returncode == 0
-    assert quiet.stderr == b""
-    assert quiet.stdout == repaired.result.stdout != b""
 
 
 def test_verbose_says_all(repaired: Repaired) -> None:
@@ -211,12 +228,6 @@ def test_a_failure_in_which_only_tests_run_is_said_to_be_so(fix: Treemend, tmp_p
     result = fix(tmp_path)
     assert result.returncode == 4
     assert b"no line that may be patched runs in the failing tests" in result.stderr
-
-
-def test_best_of_n_repairs_too(fix: Treemend, examples: Path) -> None:
-    result = fix(examples / "two-files", "--strategy", "best-of-n", "--after", "0")
-    assert result.returncode == 0
-    assert b"first <= day <= last" in result.stdout
 
 
 def test_only_keeps_the_patch_where_it_is_allowed(fix: Treemend, examples: Path) -> None:
@@ -267,7 +278,7 @@ def kill_when(process: subprocess.Popen[bytes], state: Path, table: str, rows: i
 @pytest.mark.parametrize(
     "table, rows",
     [
-        ("executions", 1),
+        pytest.param("executions", 1, marks=pytest.mark.thorough),
         pytest.param("executions", 16, marks=pytest.mark.thorough),
         ("verdicts", 4),
         ("ranking", 1),

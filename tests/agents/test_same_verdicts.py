@@ -24,7 +24,6 @@ from treemend.verify.runner import TestReport, TestRequest
 from treemend.verify.sandboxes import find_sandbox
 from treemend.verify.warm_runner import WarmRunner
 
-CANDIDATES = 20
 LIMIT_S = 3.0
 
 
@@ -45,10 +44,12 @@ def warm(shop: Path) -> WarmRunner:
     return WarmRunner(target, PytestRunner(target))
 
 
-async def candidates_of(shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Candidate]:
+async def candidates_of(
+    shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> list[Candidate]:
     """The first candidates that the template policy makes, whatever becomes of them."""
     monkeypatch.setenv("TREEMEND_STATE", str(folder))
-    budget = Budget(time_s=None, candidates=CANDIDATES, after=CANDIDATES)
+    budget = Budget(time_s=None, candidates=count, after=count)
     result = await repair_async(shop, budget=budget)
     return [c for c in open_store(None).candidates(result.run) if c.duplicate_of is None]
 
@@ -63,11 +64,12 @@ def overlay_of(candidate: Candidate, shop: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [8, pytest.param(20, marks=pytest.mark.thorough)])
 async def test_a_fixed_set_of_candidates_gets_the_same_verdicts_warm_and_cold(
-    warm: WarmRunner, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warm: WarmRunner, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    candidates = await candidates_of(shop, tmp_path / "state", monkeypatch)
-    assert len(candidates) >= CANDIDATES - 1
+    candidates = await candidates_of(shop, tmp_path / "state", monkeypatch, count)
+    assert len(candidates) >= count - 1
     untouched = await warm.cold.run(TestRequest(load_plugins=False))
     tests = tuple(untouched.results)
     targets = [test for test in tests if untouched.results[test].outcome != "passed"]

@@ -19,14 +19,20 @@ Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
 @pytest.mark.slow
 @pytest.mark.sandbox
 def test_folders_of_ended_runs_are_swept_and_all_others_are_kept(
-    treemend: Treemend, examples: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+    treemend: Treemend, tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run that was killed after its answer, one that can be resumed, and one of another store."""
     monkeypatch.setenv("TREEMEND_STATE", str(state))
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "test_it.py").write_text(
+        "import unittest\nclass Case(unittest.TestCase):\n    def test_it(self): pass\n"
+    )
     store = open_store(None)
-    ended, resumable = (new_run(store, make_task(examples / "one-file")).id for _ in range(2))
+    ended, resumable = (new_run(store, make_task(repo)).id for _ in range(2))
     store.finish_run(ended, Outcome.NOTHING_PLAUSIBLE, "")
     for name in (ended, resumable, "elsewhere"):
         (state / "runs" / name / "tree").mkdir(parents=True)
-    treemend("fix", "--repo", str(examples / "one-file"), "--candidates", "1")
+    result = treemend("fix", "--repo", str(repo), "--test-cmd", "python -m unittest")
+    assert result.returncode == 7, result.stderr.decode()
     assert sorted(path.name for path in (state / "runs").iterdir()) == sorted([resumable, "elsewhere"])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -415,13 +416,26 @@ def _apply(task: Task, result: RepairResult) -> None:
     apply_patch_to_checkout(Path(task.repo), result.patch)
 
 
+def _app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the command that is asked for alone, since each one takes its time to be made."""
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    known = [one for one in app.registered_commands if name in (one.name, _name_of(one.callback))]
+    chosen = copy(app)
+    chosen.registered_commands = known or app.registered_commands
+    return chosen
+
+
+def _name_of(command: Callable[..., Any] | None) -> str:
+    return "" if command is None else command.__name__.replace("_", "-")
+
+
 def main() -> None:
     """The console script. A user's mistake ends in two lines and its exit code, with no traceback."""
     # A stream that the caller closed is a place where nobody reads.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
-        app()
+        _app_for(sys.argv[1:])()
     except TreemendError as error:
         print(f"treemend: {error.message}\n{error.mend}", file=sys.stderr)
         sys.exit(error.exit_code)

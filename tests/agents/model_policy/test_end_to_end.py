@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.agents.conftest import environment
+from tests.agents.conftest import CommandServer, environment
 from tests.agents.model_policy.conftest import KEY, SCRIPT, Models
 
 from treemend.agents.scripted_provider import Request, Rule, ScriptedProvider, load_script
@@ -42,7 +44,6 @@ SHORT = ("--after", "0")
 """Ends with the first plausible thought, its second chance included."""
 PRICED = "openai/gpt-4o-mini"
 """A name that litellm knows a price for; who answers is the script."""
-SOME = ("--after", "2")
 
 
 def issue(repo: Path) -> str:
@@ -65,13 +66,35 @@ def answer_to(task: str) -> dict[str, object]:
     return found
 
 
-def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired_and_replayed(
-    models: Models, examples: Path, tmp_path: Path
-) -> None:
-    repo, out, kept = examples / "late-fee", tmp_path / "out", str(tmp_path / "kept")
-    options = (issue(repo), "--output", str(out), "--verbose", *SOME)
-    result, requests = models.run(*options, "--record", kept, repo=repo)
+@dataclass(frozen=True)
+class Whole:
+    """A run that nobody disturbed, what its model was asked, and what was booked for it."""
+
+    models: Models
+    options: tuple[str, ...]
+    result: subprocess.CompletedProcess[bytes]
+    requests: list[Request]
+    calls: list[ModelCall]
+
+    @property
+    def folder(self) -> Path:
+        return self.models.folder
+
+
+@pytest.fixture(scope="module")
+def whole(model_server: CommandServer, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """One run that several tests look at: recorded, with its output in `out`."""
+    models, repo = Models(model_server, tmp_path_factory.mktemp("whole")), examples / "late-fee"
+    options = (issue(repo), "--output", str(models.folder / "out"), "--verbose", *SHORT)
+    result, requests = models.run(*options, "--record", str(models.folder / "kept"), repo=repo)
     assert result.returncode == 0, result.stderr.decode()
+    return Whole(models, options, result, requests, model_calls(models))
+
+
+def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired_and_replayed(
+    whole: Whole, examples: Path
+) -> None:
+    out, result, requests = whole.folder / "out", whole.result, whole.requests
     assert RIGHT_LINE in result.stdout.decode()
     asked = "\n".join(request.last for request in requests)
     for task in ("reproduce", "observations", "idea", "look", "edit", "rethink"):
@@ -84,14 +107,15 @@ def test_an_issue_in_prose_is_planned_reproduced_rethought_and_repaired_and_repl
     assert {use["role"] for use in receipt["models"]} == {"plan", "code", "test"}
     told = (out / "receipt.md").read_text() + result.stderr.decode() + json.dumps(receipt)
     assert "rethought" in told and KEY not in told
-    assert all(KEY not in file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*.db*"))
+    assert all(KEY not in file.read_bytes().decode("latin-1") for file in whole.folder.rglob("*.db*"))
     rethinking = next(request.text for request in requests if "# Task: rethink" in request.last)
     assert "compared: 40 == 20" in rethinking and "days_late: lent=" in rethinking
     # The text of a reproducer is never shown to who repairs; what it showed is.
     repairing = [r.text for r in requests if "# Task: re" not in r.last and "# Task: further" not in r.last]
     assert not any("test_on_the_due_date" in text for text in repairing)
     assert any("a book one day late costs 20 cents" in text for text in repairing)
-    again, requests = models.run(*options, "--replay", kept, repo=repo)
+    kept = str(whole.folder / "kept")
+    again, requests = whole.models.run(*whole.options, "--replay", kept, repo=examples / "late-fee")
     assert (again.returncode, again.stdout, requests) == (0, result.stdout, []), again.stderr.decode()
 
 
@@ -219,20 +243,17 @@ def test_on_a_half_mended_tree_the_rest_is_repaired_whatever_the_model_claims(
         Rule(last="# Task: reproduce", answer=claim),
         Rule(last="Write those again", answer={"tests": []}),
     ]
-    result, _ = models.run(issue(repo), "--candidates", "3", repo=repo, rules=rules)
+    result, _ = models.run(issue(repo), "--candidates", "1", repo=repo, rules=rules)
     assert result.returncode != 7, result.stderr.decode()
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.thorough)])
 def test_S12_a_run_killed_often_asks_nothing_twice_and_ends_as_one_that_was_not(
-    models: Models, examples: Path, tmp_path: Path, kills: int
+    models: Models, examples: Path, whole: Whole, kills: int
 ) -> None:
     """Each process dies at the second request that it makes: the first is the one under way at the last
     kill, so that they die at points of the run one after another."""
-    repo, untouched = examples / "late-fee", Models(models.server, tmp_path / "untouched")
-    untouched.folder.mkdir()
-    whole, wanted = untouched.run(issue(repo), *SHORT, repo=repo)
-    assert whole.returncode == 0, whole.stderr.decode()
+    repo = examples / "late-fee"
     sent: list[Request] = []
     answered: set[str] = set()
     for number in range(kills):
@@ -251,16 +272,16 @@ def test_S12_a_run_killed_often_asks_nothing_twice_and_ends_as_one_that_was_not(
         unanswered = {text_of(request) for request in under_way(models, sent)}
         answered = {text_of(request) for request in sent if request.body} - unanswered
     resumed, requests = models.run(last_run(models), repo=repo, command="resume")
-    assert (resumed.returncode, resumed.stdout) == (0, whole.stdout), resumed.stderr.decode()
+    assert (resumed.returncode, resumed.stdout) == (0, whole.result.stdout), resumed.stderr.decode()
     assert answered.isdisjoint(text_of(request) for request in requests)
     # Of a request that was being sent at a kill, a part may have come.
     whole_ones = {text_of(one) for one in [*sent, *requests] if one.body}
-    assert whole_ones == {text_of(one) for one in wanted}
+    assert whole_ones == {text_of(one) for one in whole.requests}
     calls = model_calls(models)
     lost = [call for call in calls if call.status is CallStatus.LOST]
     assert len(lost) >= kills and len(sent) + len(requests) <= len(calls)
     spent = sum(call.tokens for call in calls) - sum(call.tokens for call in lost)
-    assert spent == sum(call.tokens for call in model_calls(untouched))
+    assert spent == sum(call.tokens for call in whole.calls)
 
 
 def text_of(request: Request) -> str:

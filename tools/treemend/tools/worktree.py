@@ -13,28 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from treemend.store.errors import StoreError, UsageError
+from treemend.tools.folders import DEPTH_MAX, SKIPPED_FOLDERS
 from treemend.tools.git_data import Entry, GitRepository, UnreadableIndex, find_repository
 
-DEPTH_MAX = 256
 FILES_MAX = 200_000
 NOTES_MAX = 50
 TREE_BYTES_MAX = 1 << 30
 _CHUNK_BYTES = 1 << 20
-SKIPPED_FOLDERS = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".hypothesis",
-        ".mypy_cache",
-        ".nox",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".svn",
-        ".tox",
-        "__pycache__",
-        "node_modules",
-    }
-)
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _MEND = "Give the top folder of a Python project."
 _TOO_DEEP = f"{{}} was left out: more than {DEPTH_MAX} folders deep."

@@ -8,20 +8,19 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from treemend.store.errors import UsageError
+from treemend.tools.folders import DEPTH_MAX, SKIPPED_FOLDERS
 from treemend.tools.git_data import GitRepository, UnreadableIndex, find_repository
 from treemend.tools.index.languages import Language, language_of
-from treemend.tools.worktree import DEPTH_MAX, SKIPPED_FOLDERS
 
 FILES_MAX = 200_000
 _NESTED_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A file with a name that some language has. `stamp` changes when its content may have."""
 
     path: str
@@ -80,8 +79,9 @@ class _Listing:
         # A submodule may have a name like a file's; only where there are any is each path looked at.
         may_be_folders = any(path.endswith("/.gitmodules") or path == ".gitmodules" for path in paths)
         for path in paths:
-            if may_be_folders or path.endswith("/") or language_of(path) is not None:
-                self._add_path(f"{folder}/{path}" if folder else path, depth)
+            language = language_of(path)
+            if language is not None or may_be_folders or path.endswith("/"):
+                self._add_path(f"{folder}/{path}" if folder else path, language, depth)
 
     def _listed(self, repository: GitRepository) -> list[str]:
         for by_git in (repository.listed, repository.listed_without_index):
@@ -97,8 +97,7 @@ class _Listing:
                 return _without_environments(listed)
         return list(self._walked(repository.folder))
 
-    def _add_path(self, path: str, depth: int) -> None:
-        language = language_of(path)
+    def _add_path(self, path: str, language: Language | None, depth: int) -> None:
         try:
             status = self._seen.get(path) or os.lstat(f"{self._root}/{path}")
         except OSError:

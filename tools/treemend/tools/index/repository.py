@@ -8,19 +8,22 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from treemend.store.errors import StoreError, UsageError
 from treemend.tools.git_data import find_repository
-from treemend.tools.git_history import Revision
 from treemend.tools.index import cache
 from treemend.tools.index.content import Skip, Skipped, as_utf8, marks_of, read_regular
 from treemend.tools.index.facts import EncodedFacts
-from treemend.tools.index.history import COMMITS_MIN, History
 from treemend.tools.index.listing import Listed, list_sources
 from treemend.tools.index.schema import connect, remove, transaction
-from treemend.tools.index.workers import Answer, Pool, Work
+
+if TYPE_CHECKING:
+    from treemend.tools.git_history import Revision
+    from treemend.tools.index.history import History
+    from treemend.tools.index.workers import Answer, Pool, Work
 
 _RACY_NS = 20_000_000
 _COARSE_NS = 2_000_000_000
@@ -62,7 +65,7 @@ class RepositoryIndex:
         self.root = root.resolve()
         self.cache_path = cache_path
         self._past = past
-        self.pool = Pool(workers)
+        self._workers = workers
         self.connection = connect(cache_path)
 
     def __enter__(self) -> Self:
@@ -71,9 +74,17 @@ class RepositoryIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @cached_property
+    def pool(self) -> Pool:
+        """The workers, none of which is started before there is something to parse."""
+        from treemend.tools.index.workers import Pool
+
+        return Pool(self._workers)
+
     def close(self) -> None:
         """End the workers and close the file."""
-        self.pool.close()
+        if "pool" in self.__dict__:
+            self.pool.close()
         self.connection.close()
 
     def history(self) -> History | None:
@@ -82,6 +93,9 @@ class RepositoryIndex:
         Raises:
             StoreError: the cache can't be written.
         """
+        from treemend.tools.git_history import Revision
+        from treemend.tools.index.history import COMMITS_MIN, History
+
         past = self._past
         if past is None and (repository := find_repository(self.root)) is not None:
             past = Revision(repository)
@@ -180,6 +194,8 @@ class _Update:
                 yield self._work(source)
 
     def _work(self, source: cache.Source) -> Work:
+        from treemend.tools.index.workers import Work
+
         listed = source.listed
         self._sources[listed.path] = source
         return Work(listed.path, ("facts", listed.language.name), source.data)

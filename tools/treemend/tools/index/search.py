@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treemend.store.errors import UsageError
 from treemend.tools.index.content import Skipped, as_utf8, read_regular
@@ -23,9 +23,10 @@ from treemend.tools.index.lookup import (
     suggest,
 )
 from treemend.tools.index.repository import RepositoryIndex
-from treemend.tools.index.structural import PatternError, pattern_names
 from treemend.tools.index.words import folded, query_words
-from treemend.tools.index.workers import Work
+
+if TYPE_CHECKING:
+    from treemend.tools.index.workers import Work
 
 LIMIT = 20
 _POOL = 200
@@ -241,6 +242,8 @@ def _readable_languages(
     connection: sqlite3.Connection, pattern: str, filters: Filters
 ) -> dict[str, list[str]]:
     """The languages to search, with the identifiers that a match must have."""
+    from treemend.tools.index.structural import PatternError, pattern_names
+
     present = connection.execute(
         "SELECT language FROM file GROUP BY language ORDER BY count(*) DESC, language"
     )
@@ -263,6 +266,8 @@ def _readable_languages(
 def _pattern_works(
     index: RepositoryIndex, pattern: str, files: Sequence[FileRow], unsearched: list[tuple[str, str]]
 ) -> Iterator[Work]:
+    from treemend.tools.index.workers import Work
+
     for file in files:
         try:
             data = as_utf8(read_regular(index.root / file.path))
