@@ -466,3 +466,13 @@ def test_lines_count_as_the_file_has_them() -> None:
 def test_H28_nothing_in_a_file_stops_the_extraction(language: str, source: bytes) -> None:
     found = extract_facts(language, source)
     assert found.definitions[0].kind == "module"
+
+
+def test_the_comment_at_the_top_is_the_files_however_many_follow() -> None:
+    """tree-sitter gives what a query captures in the order of addresses."""
+    later = b"".join(b"// says %d\nfunction f%d() {}\n" % (n, n) for n in range(100))
+    facts = extract_facts("javascript", b"// What it is for.\n\n" + later)
+    assert facts.definitions[0].doc == "What it is for."
+    assert [row.doc for row in facts.definitions[1:]] == [f"says {n}" for n in range(100)]
+    imports = extract_facts("python", b"".join(b"import m%d, n\n" % n for n in range(100))).imports
+    assert [one.line for one in imports] == sorted(one.line for one in imports)

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from treemend.tools.index.comments import comment_before, docstring, is_license
@@ -44,6 +45,10 @@ _ANNOTATIONS = re.compile(
     r"^(?:(?:@(?!interface\b)[\w.]+(?:\([^()]*\))?|#?\[[^\]]*\]|//[^\n]*\n|/\*.*?\*/)\s*)+", re.DOTALL
 )
 _TRAILING_COMMENT = re.compile(r"(?:(?<=[:\n])|(?<=\s))[ \t]*#[^\n]*(?:\n\s*#[^\n]*)*\s*$")
+_MAY_BE_STRING = re.compile(rb"#|[rRuUbBfF]{0,2}[\"']")
+_IN_ORDER = {"comment", "decorator", "import", "mixin", "package"}
+"""Captures whose order in the file matters; tree-sitter gives them in that of their addresses."""
+_start_of = attrgetter("start_byte")
 _Captures = dict[str, list["Node"]]
 
 
@@ -56,6 +61,8 @@ def extract_facts(language: str, data: bytes) -> FileFacts:
 
     root = parser(language).parse(data).root_node
     captures = QueryCursor(facts_query(language)).captures(root)
+    for capture in _IN_ORDER & captures.keys():
+        captures[capture].sort(key=_start_of)
     outline = _Outline(language, data, root, captures)
     definitions = outline.definitions()
     imports = tuple(_imports(language, captures.get("import", ())))
@@ -145,34 +152,40 @@ class _Outline:
             return None
         function = _function_node(node)
         body = None if kind in DATA else function.child_by_field_name("body")
-        line = name.node.start_point[0]
-        begin = node.start_byte
-        top = line if begin == name.node.start_byte else node.start_point[0]
-        end_row, end_column = node.end_point
+        starts, at = self.line_starts, name.node.start_byte
+        line = bisect_right(starts, at) - 1
+        begin, end = node.start_byte, node.end_byte
+        top = line if begin == at else bisect_right(starts, begin, 0, line + 1) - 1
+        end_row = bisect_right(starts, end, line) - 1
         decorators: tuple[str, ...] = ()
-        doc = docstring(body) if body is not None and self._language == "python" else ""
+        doc = self._docstring(body) if body is not None and self._language == "python" else ""
         if top not in self._rows_begun:
             self._rows_begun.add(top)
             top, decorators = self._decorated(top, line)
             doc = doc or self._comment_above(top)
         scope = ".".join(filter(None, (rows[parent].qualified if parent else "", name.owner)))
         return Definition(
-            name=name.text,
-            qualified=f"{scope}.{name.text}" if scope else name.text,
-            kind=kind,
-            line=line + 1,
-            column=name.node.start_byte - self.line_starts[line] + 1,
-            top_line=top + 1,
-            end_line=end_row + 1 - (end_column == 0 and end_row > line),
-            start=begin,
-            end=node.end_byte,
-            body=body.start_byte if body is not None else 0,
-            parent=parent if parent else -1,
-            parameters=_parameter_count(function) if kind in _WITH_PARAMETERS else 0,
-            signature=self._signature(node, kind, body),
-            doc=doc,
-            decorators=decorators,
+            name.text,
+            f"{scope}.{name.text}" if scope else name.text,
+            kind,
+            line + 1,
+            at - starts[line] + 1,
+            top + 1,
+            end_row + 1 - (end == starts[end_row] and end_row > line),
+            begin,
+            end,
+            body.start_byte if body is not None else 0,
+            parent if parent else -1,
+            _parameter_count(function) if kind in _WITH_PARAMETERS else 0,
+            self._signature(node, kind, body),
+            doc,
+            (),
+            decorators,
         )
+
+    def _docstring(self, body: Node) -> str:
+        """Most bodies begin with something that can be seen to be no string."""
+        return docstring(body) if _MAY_BE_STRING.match(self._data, body.start_byte) else ""
 
     def _kind(self, found: _Found, parent: Definition) -> str:
         if found.kind == "function" and (parent.kind in _SCOPES - {"namespace"} or found.name.owner):
@@ -207,8 +220,9 @@ class _Outline:
         They stand above the definition (Python, Rust) or at its beginning (Java, C#, PHP).
         """
         texts: list[str] = []
-        inside = range(top, line + 1)
-        for row in inside:
+        if not self._decorators:
+            return top, ()
+        for row in range(top, line + 1):
             if row + 1 in self._decorators:
                 texts.append(self._decorators[row + 1][1])
         while top in self._decorators and len(texts) < _DECORATORS_MAX:
@@ -259,7 +273,7 @@ class _Outline:
         """Hand each captured base to the innermost definition around it."""
         bases: dict[int, list[str]] = {}
         starts = [row.start for row in rows]
-        for node in sorted(self._captures.get("base", ()), key=lambda node: node.start_byte):
+        for node in sorted(self._captures.get("base", ()), key=_start_of):
             if (row := _innermost(rows, starts, node.start_byte)) > 0:
                 bases.setdefault(row, []).append(base_name(_text(node)))
         for node in self._captures.get("mixin", ()):
@@ -273,10 +287,13 @@ class _Outline:
 
     def _spans(self, capture: str) -> dict[int, tuple[int, str]]:
         """For the last line of each node its first line and its text."""
-        return {
-            node.end_point[0] + 1 - (node.end_point[1] == 0): (node.start_point[0] + 1, _text(node))
-            for node in self._captures.get(capture, ())
-        }
+        found, starts = {}, self.line_starts
+        for node in self._captures.get(capture, ()):
+            start, end = node.start_byte, node.end_byte
+            row = bisect_right(starts, end)
+            last = row - (end == starts[row - 1])
+            found[last] = (bisect_right(starts, start), self._slice(start, end))
+        return found
 
     def _slice(self, start: int, end: int) -> str:
         return self._data[start:end].decode("utf-8", "replace")

@@ -39,25 +39,27 @@ class Name(NamedTuple):
 
 def name_of(node: Node) -> Name | None:
     """The name of a definition's node; None where it defines nothing that has a name."""
-    if node.type in BARE:
+    kind = node.type
+    if kind in BARE:
         return Name(_text(node), node)
-    found = node.child_by_field_name(_FIELDS.get(node.type, "name")) or _declared(node)
+    found = node.child_by_field_name(_FIELDS.get(kind, "name")) or _declared(node)
     if found is None:
-        return _first_name(node) if node.type in _ANONYMOUS or "declarator" in node.type else None
-    if found.type == "attribute":
+        return _first_name(node) if kind in _ANONYMOUS or "declarator" in kind else None
+    what = found.type
+    if what == "attribute":
         return _attribute(found)
-    if found.type == "member_expression":
+    if what == "member_expression":
         return _member(found)
-    if node.type == "method_declaration" and (receiver := node.child_by_field_name("receiver")):
+    if kind == "method_declaration" and (receiver := node.child_by_field_name("receiver")):
         return Name(_text(found), found, _receiver_type(receiver))
-    if found.type in ("qualified_identifier", "scoped_identifier"):
+    if what in ("qualified_identifier", "scoped_identifier"):
         owner, _, last = _plain(found).rpartition("::")
         return Name(last, _last_name(found), owner.replace("::", "."))
-    if found.type == "instance_variable":
+    if what == "instance_variable":
         return Name(_text(found).lstrip("@"), found, is_instance=True)
-    if found.type == "variable_name" and found.named_child_count:
+    if what == "variable_name" and found.named_child_count:
         found = found.named_children[0]
-    text = _plain(found) if node.type == "impl_item" else _text(found)
+    text = _plain(found) if kind == "impl_item" else _text(found)
     text = text.replace("::", ".").strip("\"'$#")
     return Name(text.rpartition(".")[2], found, text.rpartition(".")[0]) if text else None
 

@@ -22,7 +22,6 @@
 (package_declaration) @package
 
 (type_identifier) @type
-(field_access field: (identifier) @attribute)
 (object_creation_expression type: (generic_type (type_identifier) @call))
 (method_reference (identifier) @call .)
 

@@ -16,7 +16,6 @@
 (namespace_use_declaration) @import
 (namespace_definition) @package
 
-(member_access_expression name: (name) @attribute)
 (named_type (name) @type)
 (named_type (qualified_name (name) @type))
 (function_call_expression function: (qualified_name (name) @call))

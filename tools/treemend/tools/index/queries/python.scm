@@ -11,7 +11,6 @@
 (import_statement) @import
 (import_from_statement) @import
 
-(attribute attribute: (identifier) @attribute)
 (type (identifier) @type)
 (type (attribute attribute: (identifier) @type))
 (type (generic_type (identifier) @type))
