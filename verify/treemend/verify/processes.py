@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ class _Run:
         self._stderr = self._capped("stderr")
         self._report_left = command.limits.report_bytes
         self._report_error: Exception | None = None
-        self._closing = False
+        self._closing = threading.Event()
         self._status = b""
         self._ready_at: float | None = None
         self._wall_s = 0.0
@@ -107,8 +108,7 @@ class _Run:
         self._writer: Writer | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._look: asyncio.Future[Ending | None] | None = None
-        self._next_look: asyncio.TimerHandle | None = None
+        self._watched: asyncio.Future[Ending | None] | None = None
 
     def _capped(self, stream: Stream) -> Capped:
         hand_on = self._command.on_output
@@ -191,14 +191,14 @@ class _Run:
             self._report_error = error
             self._end("exit")
             return
-        if seconds is not None and not self._closing:
+        if seconds is not None and not self._closing.is_set():
             if self._deadline is not None:
                 self._deadline.cancel()
             self._deadline = self._loop.call_later(seconds, self._end, "deadline")
 
     def _start_clock(self) -> None:
         self._ready_at = time.monotonic()
-        if self._closing:
+        if self._closing.is_set():
             return
         if self._limit is not None:
             self._limit.cancel()
@@ -206,11 +206,22 @@ class _Run:
         self._watch()
 
     def _watch(self) -> None:
-        """Look at memory and disk, in a thread: counting waits for processes that are busy forking, and no
-        other limit may wait for that."""
-        if not self._closing:
-            self._look = self._loop.run_in_executor(None, self._limit_passed)
-            self._look.add_done_callback(self._take_look)
+        """Look at memory and disk, in a thread of their own: counting waits for processes that are busy
+        forking, and no other limit may wait for that."""
+        self._watched = self._loop.create_future()
+        self._watched.add_done_callback(self._take_watched)
+        threading.Thread(target=self._look_until_closing, daemon=True).start()
+
+    def _look_until_closing(self) -> None:
+        assert self._watched is not None
+        try:
+            ending = self._limit_passed()
+            while ending is None and not self._closing.wait(_LOOK_EVERY_S):
+                ending = self._limit_passed()
+            told = functools.partial(self._watched.set_result, ending)
+        except Exception as error:
+            told = functools.partial(self._watched.set_exception, error)
+        self._loop.call_soon_threadsafe(told)
 
     def _limit_passed(self) -> Ending | None:
         assert self._process is not None
@@ -222,12 +233,11 @@ class _Run:
                 return "disk"
         return None
 
-    def _take_look(self, look: asyncio.Future[Ending | None]) -> None:
-        ending = look.result()
+    def _take_watched(self, watched: asyncio.Future[Ending | None]) -> None:
+        """End what passed a limit, and what can't be watched; `close` raises why."""
+        ending = "exit" if watched.exception() else watched.result()
         if ending is not None:
             self._end(ending)
-        elif not self._closing:
-            self._next_look = self._loop.call_later(_LOOK_EVERY_S, self._watch)
 
     def _take_status(self, data: bytes) -> None:
         *lines, self._status = (self._status + data).split(b"\n")
@@ -241,19 +251,19 @@ class _Run:
 
     async def close(self) -> None:
         """Kill what still runs, wait until it is dead, take what lies in the pipes, close all."""
-        self._closing = True
+        self._closing.set()
         if self._readers:
             self._readers[0].drain(0)
         if self._ready_at is not None:
             self._wall_s = time.monotonic() - self._ready_at
-        for timer in (self._limit, self._deadline, self._next_look):
+        for timer in (self._limit, self._deadline):
             if timer is not None:
                 timer.cancel()
         try:
             if self._process is not None:
                 await self._kill(self._process)
-            if self._look is not None:
-                await self._look
+            if self._watched is not None:
+                await self._watched
         finally:
             self._close_pipes()
 
