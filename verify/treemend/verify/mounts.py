@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,8 @@ _ETC = tuple(
 )
 _SHM = Path("/dev/shm")
 SCRATCH = (Path("/tmp"), _SHM, HOME)
-_KERNEL = tuple(Path("/", name) for name in ("dev", "proc", "sys"))
+_SYSTEM_PATHS = frozenset((*_SYSTEM, *_ETC))
+_KERNEL = frozenset(Path("/", name) for name in ("dev", "proc", "sys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def place(command: Command) -> Placement:
     """
     at = Path(os.path.normpath(command.at))
     _refuse_kernel(at)
-    mounted: list[Path] = []
+    mounted: dict[Path, None] = {}
     for path in sorted({Path(os.path.normpath(p)) for p in command.readable}):
         _refuse_kernel(path)
-        if path != at and path.exists() and not _visible(path, at, mounted):
-            mounted.append(path)
+        if path != at and path.exists() and not _visible(path, at, mounted.keys()):
+            mounted[path] = None
     holes = tuple(p for p in mounted if at in p.parents)
     parents = {q for p in holes for q in p.parents if at in q.parents}
-    _refuse_read_only(at, mounted)
+    _refuse_read_only(at, mounted.keys())
     return Placement(at, tuple(mounted), holes, (at, *sorted(parents)))
 
 
@@ -75,22 +76,22 @@ def _refuse_kernel(path: Path) -> None:
         )
 
 
-def _within(path: Path, roots: Sequence[Path]) -> bool:
-    return any(root == path or root in path.parents for root in roots)
+def _within(path: Path, roots: AbstractSet[Path]) -> bool:
+    return not roots.isdisjoint((path, *path.parents))
 
 
-def _visible(path: Path, at: Path, mounted: Sequence[Path]) -> bool:
+def _visible(path: Path, at: Path, mounted: AbstractSet[Path]) -> bool:
     """Whether the nearest mount above `path` shows it already."""
     for above in (path, *path.parents):
         if above == at:
             return False
-        if above in mounted or above in _SYSTEM or above in _ETC:
+        if above in mounted or above in _SYSTEM_PATHS:
             return True
     return False
 
 
-def _refuse_read_only(at: Path, mounted: Sequence[Path]) -> None:
-    if _within(at, [*mounted, *_SYSTEM]) and (at in _SYSTEM or not at.is_dir()):
+def _refuse_read_only(at: Path, mounted: AbstractSet[Path]) -> None:
+    if _within(at, mounted | set(_SYSTEM)) and (at in _SYSTEM or not at.is_dir()):
         raise UsageError(
             f"the tree can't appear at {at}, which is no folder of a read-only part of the system.",
             mend=f"Create the folder {at}, or move the repository.",
@@ -128,21 +129,22 @@ def workspace_arguments(command: Command, placement: Placement, overlay: Path | 
     if overlay is not None:
         arguments += ["--ro-bind", str(overlay), str(OVERLAY)]
     made = {Path("/"), Path("/tmp"), Path("/run"), Path("/dev"), _SHM}
+    shown = frozenset(placement.readable)
     for path in sorted((placement.at, *placement.readable)):
         if path == placement.at:
             size = str(command.limits.tree_bytes)
             arguments += ["--size", size, "--tmpfs", str(path)]
         else:
-            arguments += [*_folders(path, placement, made), "--ro-bind", str(path), str(path)]
+            arguments += [*_folders(path, placement.at, shown, made), "--ro-bind", str(path), str(path)]
         made.add(path)
     return [*arguments, "--remount-ro", "/"]
 
 
-def _folders(path: Path, placement: Placement, made: set[Path]) -> list[str]:
+def _folders(path: Path, at: Path, shown: AbstractSet[Path], made: set[Path]) -> list[str]:
     """Make the folders above a readable path traversable; those that bwrap makes for it are of mode 0700."""
     arguments = []
     for parent in reversed(path.parents):
-        if parent in made or _visible(parent, placement.at, placement.readable):
+        if parent in made or _visible(parent, at, shown):
             continue
         arguments += ["--dir", str(parent)]
         made.add(parent)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from treemend.agents.evaluation import Prospect
@@ -46,6 +48,7 @@ from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.search.budget import with_time_to_search
 from treemend.store.database import Store
 from treemend.store.records import Budget, Candidate, Models, Run, TestOrigin, TestOutcome
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.paths import is_protected
 from treemend.tools.repotools.registry import run_tool
 from treemend.tools.repotools.results import Snippets
@@ -87,7 +90,7 @@ class ModelTime:
 
 
 class Thinker:
-    """The models of one run at work in this process; `close` ends their connections.
+    """The models of one run at work in this process; `close` ends their connections and the index.
 
     Attributes:
         is_silent: Whether a model was given up that did not answer in time; nothing is asked any more then.
@@ -102,8 +105,11 @@ class Thinker:
         self._policy: ModelPolicy | None = None
         self.is_silent = False
         self._code: str | None = None
+        self._opened = ExitStack()
+        self._index: RepositoryIndex | None = None
 
     async def close(self) -> None:
+        self._opened.close()
         if self._provider is not None:
             await self._provider.close()
 
@@ -117,7 +123,7 @@ class Thinker:
         if self._time is not None:
             self._time.begin_search(budget.time_s, 1.0 if templates is None else MODELS_SHARE)
         brief = (*brief_sections(symptom, plan, labels), *deciding_lines(context, plan.symptom))
-        known = Context(plan, brief, labels, lambda: open_run_index(context), context.listener)
+        known = Context(plan, brief, labels, partial(self._run_index, context), context.listener)
         self._policy = ModelPolicy(
             known,
             self._client,
@@ -127,6 +133,12 @@ class Thinker:
             begun=_begun(context),
         )
         return self._policy
+
+    def _run_index(self, context: RunContext) -> AbstractContextManager[RepositoryIndex]:
+        """The index of the private tree, which nobody changes: it stays open, until `close`."""
+        if self._index is None:
+            self._index = self._opened.enter_context(open_run_index(context))
+        return nullcontext(self._index)
 
     def prospects(self) -> Iterable[Prospect]:
         """What may be run while a model is waited for."""
