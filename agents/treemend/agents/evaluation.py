@@ -159,15 +159,12 @@ class Evaluator:
         after = feedback_of(report.results, self._wanted)
         progress = not (verdict.plausible or verdict.regressions) and is_progress(before, after)
         told = progress or self._context.task.models is not None
-        if told:
-            self._context.store.put_blob(
-                self._context.id, feedback_name(candidate), FEEDBACK.dump_json(after)
-            )
         self._context.store.record_evaluation(
             self._context.id,
             verdict,
             executions_of(report, candidate.seq, attempt=1),
             _spend("candidate", candidate.seq, report),
+            {feedback_name(candidate): FEEDBACK.dump_json(after)} if told else {},
         )
         return verdict, after if told else None
 

@@ -2,7 +2,8 @@
 
 intake is done when a run is created; here follow
 prepare -> localize -> reproduce -> plan
--> (select -> expand | realize -> evaluate -> rethink -> backpropagate)* -> rank -> report.
+-> (expand | realize -> evaluate -> backpropagate)* -> rank -> report.
+What ends a move of the search selects the next one; to evaluate is also to rethink what failed.
 """
 
 from __future__ import annotations
@@ -30,11 +31,9 @@ def build_graph(
     graph.add_node("localize", steps.localize)
     graph.add_node("reproduce", steps.reproduce)
     graph.add_node("plan", steps.plan)
-    graph.add_node("select", steps.select)
     graph.add_node("expand", steps.expand)
     graph.add_node("realize", steps.realize)
     graph.add_node("evaluate", steps.evaluate)
-    graph.add_node("rethink", steps.rethink)
     graph.add_node("backpropagate", steps.backpropagate)
     graph.add_node("rank", steps.rank)
     graph.add_node("report", steps.report)
@@ -42,13 +41,10 @@ def build_graph(
     graph.add_edge("prepare", "localize")
     graph.add_conditional_edges("localize", _unless_ended("reproduce"), ["reproduce", "report"])
     graph.add_conditional_edges("reproduce", _unless_ended("plan"), ["plan", "report"])
-    graph.add_edge("plan", "select")
-    graph.add_conditional_edges("select", _by_action, ["expand", "realize", "rank"])
-    graph.add_edge("expand", "select")
-    graph.add_conditional_edges("realize", _unless_ended("evaluate", "select"), ["evaluate", "select"])
-    graph.add_edge("evaluate", "rethink")
-    graph.add_edge("rethink", "backpropagate")
-    graph.add_edge("backpropagate", "select")
+    for move in ("plan", "expand", "backpropagate"):
+        graph.add_conditional_edges(move, _by_action, ["expand", "realize", "rank"])
+    graph.add_conditional_edges("realize", _unless_ended("evaluate", "rank"), ["evaluate", "rank"])
+    graph.add_edge("evaluate", "backpropagate")
     graph.add_edge("rank", "report")
     graph.add_edge("report", END)
     return graph.compile(checkpointer=checkpointer)

@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlmodel import SQLModel
 
 from treemend.store.errors import StoreError
 from treemend.store.records import Edit, Place, Record, Task
@@ -33,7 +32,7 @@ def to_columns(record: Record) -> dict[str, Any]:
     return {name: _to_column(name, value) for name, value in record}
 
 
-def from_columns(kind: type[R], row: SQLModel) -> R:
+def from_columns(kind: type[R], row: Any) -> R:
     """The record that `to_columns` made the row of.
 
     Raises:

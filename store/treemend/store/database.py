@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, update
-from sqlmodel import Session, SQLModel, col, delete, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, insert, select, update
+from sqlmodel import SQLModel, col
 
 from treemend.store.columns import as_text, damaged, from_columns, to_columns
 from treemend.store.engine import INSERTS, READS_ONLY, named_errors, open_engine
@@ -86,21 +87,21 @@ class Store:
 
     def get_run(self, run_id: RunId) -> Run:
         """The run of this id, or the only one whose id begins so. Raises UsageError where there is none."""
-        with self._reading() as session:
-            return from_columns(Run, _run_row(session, run_id))
+        with self._reading() as connection:
+            return from_columns(Run, _run_row(connection, run_id))
 
     def runs(self, limit: int) -> list[Run]:
         """The newest runs, newest first."""
-        query = select(RunRow).order_by(col(RunRow.number).desc()).limit(limit)
-        with self._reading() as session:
-            return [from_columns(Run, row) for row in session.exec(query)]
+        runs = _table(RunRow)
+        query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        with self._reading() as connection:
+            return [from_columns(Run, row) for row in connection.execute(query)]
 
     def finish_run(self, run_id: RunId, outcome: Outcome, reason: str) -> None:
         """Record how a run ended. Raises UsageError where there is no such run."""
         ended = {"outcome": outcome.value, "reason": as_text(reason)}
         with self._transaction() as connection:
-            with Session(connection) as session:
-                number = _run_row(session, run_id).number
+            number = _run_row(connection, run_id).number
             runs = _table(RunRow)
             connection.execute(update(runs).where(runs.c.number == number), ended)
 
@@ -141,10 +142,16 @@ class Store:
             self._add(connection, SpendRow, run_id, [spend])
 
     def record_evaluation(
-        self, run_id: RunId, verdict: Verdict, executions: Sequence[Execution], spend: Spend
+        self,
+        run_id: RunId,
+        verdict: Verdict,
+        executions: Sequence[Execution],
+        spend: Spend,
+        blobs: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         """A candidate's verdict with all that led to it: together or not at all."""
         with self._transaction() as connection:
+            self._insert(connection, BlobRow, [_blob_row(run_id, *blob) for blob in blobs.items()])
             self._add(connection, ExecutionRow, run_id, executions)
             self._add(connection, SpendRow, run_id, [spend])
             self._add(connection, VerdictRow, run_id, [verdict])
@@ -200,17 +207,16 @@ class Store:
 
     def put_blob(self, run_id: RunId, name: str, data: bytes) -> None:
         with self._transaction() as connection:
-            values = {"run": run_id, "name": as_text(name), "data": data, "sha256": _sha256(data)}
-            self._insert(connection, BlobRow, [values])
+            self._insert(connection, BlobRow, [_blob_row(run_id, name, data)])
 
     def get_blob(self, run_id: RunId, name: str) -> bytes | None:
         """The bytes kept under a name. Raises StoreError where their checksum is another."""
-        with self._reading() as session:
-            row = session.get(BlobRow, (run_id, as_text(name)))
-            if row is None:
-                return None
-            _check(row.data, row.sha256, f"blob {name!r}", run_id)
-            return row.data
+        with self._reading() as connection:
+            row = connection.execute(_blob(), {"of_run": run_id, "of_name": as_text(name)}).one_or_none()
+        if row is None:
+            return None
+        _check(row.data, row.sha256, f"blob {name!r}", run_id)
+        return bytes(row.data)
 
     def claim(self, run_id: RunId) -> AbstractContextManager[None]:
         """Keep other processes of this machine off a run. Raises StoreError where one is at work."""
@@ -223,21 +229,20 @@ class Store:
             yield connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with named_errors(self.name), Session(self._readers) as session:
-            yield session
+    def _reading(self) -> Iterator[Connection]:
+        with named_errors(self.name), self._readers.connect() as connection:
+            yield connection
 
     def _records(
         self, kind: type[R], table: type[SQLModel], run_id: RunId, order: Any, *only: Any
     ) -> list[R]:
         return [from_columns(kind, row) for row in self._rows(table, run_id, order, *only)]
 
-    def _rows(self, table: type[Row], run_id: RunId, order: Any, *only: Any) -> list[Row]:
-        run: Any = table.run  # type: ignore[attr-defined]
-        with self._reading() as session:
-            rows = list(session.exec(select(table).where(run == run_id, *only).order_by(order)))
-            session.expunge_all()
-            return rows
+    def _rows(self, kind: type[SQLModel], run_id: RunId, order: Any, *only: Any) -> list[Any]:
+        table = _table(kind)
+        query = select(table).where(table.c.run == run_id, *only).order_by(order)
+        with self._reading() as connection:
+            return list(connection.execute(query))
 
     def _add(
         self, connection: Connection, kind: type[Row], run_id: RunId, records: Sequence[R], **made: Any
@@ -263,10 +268,20 @@ def _inserting(dialect: str, kind: type[SQLModel]) -> Any:
 
 
 @cache
+def _blob() -> Any:
+    blobs = _table(BlobRow)
+    return select(blobs).where(blobs.c.run == bindparam("of_run"), blobs.c.name == bindparam("of_name"))
+
+
+@cache
 def _settling() -> Any:
     calls = _table(ModelCallRow)
     key = (calls.c.run, calls.c.identity, calls.c.attempt)
     return update(calls).where(*(column == bindparam(f"of_{column.name}") for column in key))
+
+
+def _blob_row(run_id: RunId, name: str, data: bytes) -> dict[str, Any]:
+    return {"run": run_id, "name": as_text(name), "data": data, "sha256": _sha256(data)}
 
 
 def _sha256(data: bytes) -> str:
@@ -282,14 +297,15 @@ def _check(data: bytes, expected: str, what: str, run_id: str) -> None:
         raise damaged(what, run_id)
 
 
-def _run_row(session: Session, run_id: str) -> RunRow:
-    row = session.get(RunRow, as_text(run_id))
+def _run_row(connection: Connection, run_id: str) -> Any:
+    runs = _table(RunRow)
+    row = connection.execute(select(runs).where(runs.c.id == as_text(run_id))).one_or_none()
     if row is None:
-        known = list(session.exec(select(RunRow.id).order_by(col(RunRow.number))))
+        known = list(connection.execute(select(runs.c.id).order_by(runs.c.number)).scalars())
         meant = [name for name in known if run_id and name.startswith(run_id)]
         if len(meant) != 1:
             raise _unknown_run(run_id, known)
-        return session.get_one(RunRow, meant[0])
+        return connection.execute(select(runs).where(runs.c.id == meant[0])).one()
     return row
 
 

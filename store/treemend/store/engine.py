@@ -93,7 +93,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:
 
 def _begin_immediate(connection: Any) -> None:
     reads = connection.get_execution_options().get(READS_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    # Straight to the driver: SQLAlchemy's own way takes as long as the statement that follows.
+    connection.connection.driver_connection.execute("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _check_schema(engine: Engine, name: str) -> None:
@@ -160,8 +161,8 @@ def named_errors(what: str) -> Iterator[None]:
     """Turn what the driver says of the database `what` into a StoreError with its mend."""
     try:
         yield
-    except DBAPIError as error:
-        message = str(error.orig)
+    except (DBAPIError, sqlite3.Error) as error:
+        message = str(error.orig if isinstance(error, DBAPIError) else error)
         raise StoreError(f"The store {what} can't be used: {message}.", mend=_mend(message)) from error
 
 
