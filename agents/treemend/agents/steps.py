@@ -216,19 +216,14 @@ class Steps:
         told = await self._thinking(lambda: exploration.expand(state))
         return {**told, **exploration.select({**state, **told})}
 
-    async def realize(self, state: GraphState) -> GraphState:
+    async def roll_out(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        return await self._thinking(lambda: exploration.realize(state))
-
-    async def evaluate(self, state: GraphState) -> GraphState:
-        exploration = (await self._searching()).exploration
-        await exploration.evaluate(state)
-        return await self._thinking(lambda: exploration.rethink(state))
-
-    async def backpropagate(self, state: GraphState) -> GraphState:
-        exploration = (await self._searching()).exploration
-        exploration.backpropagate(state)
-        return exploration.select(state)
+        told = await self._thinking(lambda: exploration.realize(state))
+        if not told:
+            await exploration.evaluate(state)
+            told = await self._thinking(lambda: exploration.rethink(state))
+            exploration.backpropagate(state)
+        return {**told, **exploration.select({**state, **told})}
 
     async def rank(self, state: GraphState) -> GraphState:
         search = await self._searching()

@@ -18,8 +18,8 @@ async def ask(send: LitellmProvider, text: str, model: str = "openai/scripted") 
 
 async def test_litellm_looks_for_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[object] = []
-    cost_calculator = pytest.importorskip("litellm.cost_calculator")
     load_litellm()
+    cost_calculator = pytest.importorskip("litellm.cost_calculator")
     monkeypatch.setattr(cost_calculator, "completion_cost", lambda **told: looked.append(told))
     with ScriptedProvider([Rule(answer="yes")]) as provider:
         send = LitellmProvider(provider.base_url)

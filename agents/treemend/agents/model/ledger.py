@@ -148,8 +148,10 @@ class Ledger:
         return spent_on([row for rows in self._calls.values() for row in rows])
 
     def _check(self, usd: float | None, tokens: int) -> None:
-        spent = self.spent
         limit_usd, limit_tokens = self._budget.usd, self._budget.tokens
+        if limit_usd is None and limit_tokens is None:
+            return
+        spent = self.spent
         if limit_usd is not None and (usd is None or (spent.usd or 0.0) + usd > limit_usd):
             raise BudgetSpent("usd")
         if limit_tokens is not None and spent.tokens + tokens > limit_tokens:

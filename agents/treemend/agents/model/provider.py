@@ -43,15 +43,15 @@ def load_litellm() -> Any:
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.drop_params = True
-    # It looks three times for the price of each answer, which takes a quarter of a call's CPU time; what is
-    # paid is in our own ledger.
-    litellm.response_cost_calculator = _priced_elsewhere
+    # It looks three times for the price of each answer and once more for its address, to tell them beside the
+    # answer, which takes a quarter of a call's CPU time; what is paid is in our own ledger.
+    litellm.utils.update_response_metadata = _told_elsewhere
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "litellm", "httpx", "openai"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return litellm
 
 
-def _priced_elsewhere(**_: object) -> None:
+def _told_elsewhere(**_: object) -> None:
     return None
 
 
