@@ -3,8 +3,8 @@
 intake is done when a run is created; here follow
 prepare -> localize -> reproduce -> plan
 -> (expand | roll out)* -> rank -> report.
-A rollout realizes a thought, evaluates the candidate, rethinks what failed and backpropagates the reward; each of
-these finds its rows if it was done before. Every move of the search ends by selecting the next one.
+A rollout realizes a thought, evaluates the candidate, rethinks what failed and backpropagates the reward;
+each of these finds its rows if it was done before. Every move of the search ends by selecting the next one.
 """
 
 from __future__ import annotations
