@@ -1,12 +1,14 @@
-"""What the runs on the untouched tree make of tests that seem to hang."""
+"""What the runs on the untouched tree make of tests that seem to hang, and of a suite in which none fails."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from treemend.agents.reproduction import observe_suite
+from treemend.agents.model.settings import parse_models
+from treemend.agents.reproduction import needs_plugins, observe_lines, observe_suite
 from treemend.store.records import Budget, Symptom, Task, TestOutcome
 from treemend.verify.runner import TestReport, TestRequest, TestResult
 
@@ -16,6 +18,9 @@ SUITE = {"t.py::slow": TIMEOUT, "t.py::quick": PASSED, "t.py::late": TIMEOUT, "t
 
 class Recorded:
     """Answers each request of a context from a script, and keeps what was asked."""
+
+    runner = SimpleNamespace(records_lines=True)
+    warm = SimpleNamespace()
 
     def __init__(self, task: Task, *reports: dict[str, TestOutcome]) -> None:
         self.task = task
@@ -56,3 +61,28 @@ async def test_nobody_waits_where_it_changes_nothing(
 ) -> None:
     context = Recorded(task(tmp_path, time_s, *named), SUITE)
     assert await outcomes(context) == SUITE
+
+
+PASSING = {"t.py::one": PASSED, "t.py::two": PASSED}
+
+
+async def asked_after_the_suite(context: Recorded) -> list[TestRequest]:
+    suite = await observe_suite(context)  # type: ignore[arg-type] # what it uses of a RunContext
+    load_plugins = await needs_plugins(context, suite)  # type: ignore[arg-type]
+    await observe_lines(context, suite, load_plugins)  # type: ignore[arg-type]
+    return context.asked[1:]
+
+
+@pytest.mark.parametrize("named", [(), ("t.py::two",)])
+async def test_where_nothing_fails_only_the_named_tests_run_again(
+    tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    asked = await asked_after_the_suite(Recorded(task(tmp_path, 30.0, *named), PASSING, PASSING))
+    assert [request.tests for request in asked] == ([named] if named else [])
+
+
+async def test_a_model_that_writes_tests_needs_to_know_which_lines_the_others_run(tmp_path: Path) -> None:
+    models = parse_models(["m"])
+    told = Task(repo=str(tmp_path), symptom=Symptom(issue="It rounds."), models=models)
+    plain, traced = await asked_after_the_suite(Recorded(told, PASSING, PASSING, PASSING))
+    assert not plain.load_plugins and traced.coverage and set(traced.tests or ()) == set(PASSING)

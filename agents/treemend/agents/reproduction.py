@@ -13,7 +13,7 @@ from treemend.agents.plain_text import counted
 from treemend.agents.progress import Noted
 from treemend.agents.run_context import REPORT, RunContext, messages_of
 from treemend.store.errors import UsageError
-from treemend.store.records import TestCase, TestOrigin
+from treemend.store.records import Task, TestCase, TestOrigin
 from treemend.verify.baseline import Baseline, classify, failing_tests, nearest_passing
 from treemend.verify.runner import Function, TestReport, TestRequest, TestResult
 from treemend.verify.schedules import SCHEDULES
@@ -188,13 +188,21 @@ def _unknown_test(name: str, known: Sequence[str], report: TestReport) -> UsageE
 
 async def needs_plugins(context: RunContext, suite: TestReport) -> bool:
     """Whether the suite gives other outcomes without the installed plugins, whose import would be paid
-    for each candidate. A long suite isn't run twice to find out, nor one that knows no plugins."""
-    if suite.wall_s > BARE_SUITE_S_MAX or context.warm is None:
+    for each candidate. A long suite isn't run twice to find out, nor one that knows no plugins, nor where
+    there will be no candidates."""
+    if suite.wall_s > BARE_SUITE_S_MAX or context.warm is None or _has_told_all(context.task, suite):
         return True
     settled = tuple(test for test in suite.results if test not in _hangs(suite))
     request = TestRequest(tests=settled, limit_s=_limit_s(context), load_plugins=False)
     bare = await context.observe("bare", 2, request, "the suite again, without its plugins")
     return _outcomes(bare) != {test: _outcomes(suite)[test] for test in settled}
+
+
+def _has_told_all(task: Task, suite: TestReport) -> bool:
+    """Whether nothing fails, and no model writes tests of what the issue says: there is nothing to mend,
+    whatever else could be seen of the suite."""
+    writes_tests = task.models is not None and bool(task.symptom.issue.strip())
+    return not failing_tests(suite) and not writes_tests
 
 
 def _outcomes(report: TestReport) -> dict[str, str]:
@@ -203,9 +211,15 @@ def _outcomes(report: TestReport) -> dict[str, str]:
 
 async def observe_lines(context: RunContext, suite: TestReport, load_plugins: bool) -> TestReport:
     """Run the failing tests, and the passing ones nearest to them, with their lines recorded; the plain run
-    is all there is where the runner can't record any."""
+    is all there is where the runner can't record any. Where nothing fails, only the named tests run again."""
     if not context.runner.records_lines:
         return suite
+    if _has_told_all(context.task, suite):
+        named = tuple(sorted(resolve_named(context.task.symptom.failing_tests, suite)))
+        if not named:
+            return TestReport(results={}, collected=())
+        request = TestRequest(tests=named, limit_s=_limit_s(context), load_plugins=load_plugins)
+        return await context.observe("traced", 3, request, "the named tests again")
     hung = tuple(_hangs(suite))
     failing = tuple(t for t in failing_tests(suite) if t not in hung[TRACED_HANGS_MAX:])
     passing = nearest_passing(suite, failing, TRACED_PASSING_MAX)
