@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,6 +48,18 @@ async def test_a_slow_test_is_not_taken_for_a_hang_when_time_is_short(tmp_path: 
     assert await outcomes(context) == {**SUITE, "t.py::slow": PASSED, "t.py::late": PASSED}
     assert context.asked[1].tests == ("t.py::slow", "t.py::late")
     assert min(context.asked[1].limits_s.values()) > context.asked[0].limit_s
+
+
+async def test_what_is_slow_on_a_busy_machine_is_waited_for_the_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+    for load in (0.0, 2.0 * len(os.sched_getaffinity(0)), 1000.0):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        context = Recorded(task(tmp_path), SUITE, {"t.py::slow": PASSED, "t.py::late": PASSED})
+        await outcomes(context)
+        waited.append(max(context.asked[1].limits_s.values()))
+    assert waited == [waited[0], 2.0 * waited[0], 4.0 * waited[0]]
 
 
 async def test_what_hangs_again_ends_the_waiting(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,7 @@ TRACING_SLOWDOWN = 3.0
 TRACING_SHARE = 0.2
 TRACED_TEST_SHARE = 0.02
 PATIENCE = 2.0
+CROWDING_MAX = 4.0
 HANG_LIMIT_S = 2.0
 TRACED_HANGS_MAX = 3
 BARE_SUITE_S_MAX = 10.0
@@ -102,11 +104,17 @@ async def _wait_for_slow_tests(context: RunContext, suite: TestReport) -> TestRe
     )
     if not overran or limit_s >= FIRST_LIMIT_S or context.task.test_timeout_s is not None:
         return suite
-    limits_s = dict.fromkeys(overran, PATIENCE * limit_s)
+    limits_s = dict.fromkeys(overran, PATIENCE * _crowding() * limit_s)
     request = TestRequest(tests=overran, gate=1, limits_s=limits_s)
     again = await context.observe("overran", 7, request, "waiting longer for what seemed to hang")
     settled = {test: result for test, result in again.results.items() if result.outcome != "timeout"}
     return replace(suite, results={**suite.results, **settled}, wall_s=suite.wall_s + again.wall_s)
+
+
+def _crowding() -> float:
+    """By how much other work on this machine may slow a test down: the processes that want to run for each
+    processor. It must not make a hang of what is slow."""
+    return min(CROWDING_MAX, max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0))))
 
 
 def check_suite(report: TestReport) -> NotReproduced | None:
