@@ -25,6 +25,8 @@ RUNS = 2
 FILE_NAME = "test_treemend_{kind}_{number}.py"
 QUOTED = re.compile(r"`([^`\n]+)`|'([^'\n]+)'|\"([^\"\n]+)\"|(-?\d+(?:\.\d+)?)")
 SAID_CHARS_MAX = 300
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}\b")
+WORD = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _why_no_evidence(
     if first.outcome is TestOutcome.PASSED and second.outcome is TestOutcome.PASSED:
         return ""
     failed = TestOutcome.FAILED
-    if first.outcome is not failed or second.outcome is not failed or _said(first) != _said(second):
+    if first.outcome is not failed or second.outcome is not failed or _words(first) != _words(second):
         return f"it does not fail alike each time: {first.outcome.value}, then {second.outcome.value}"
     if not any(is_editable(path, context.task.only) for path in first.lines):
         return "it runs none of the code that may be changed"
@@ -148,6 +150,12 @@ def _other_reason(stated: str, said: str) -> str:
 
 def _said(result: TestResult) -> str:
     return one_line(PLACE.sub("", result.message, count=1))[:SAID_CHARS_MAX]
+
+
+def _words(result: TestResult) -> Counter[str]:
+    """What is said of a failure but for what two runs of the same failure may part on: addresses, and the
+    order of a set."""
+    return Counter(WORD.findall(ADDRESS.sub("", _said(result))))
 
 
 def _last_line(text: str) -> str:
