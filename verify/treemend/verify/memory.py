@@ -10,6 +10,7 @@ import ctypes
 import os
 import re
 from collections.abc import Sequence
+from functools import cache
 
 # What the kernel calls memory that has no file of a file system behind it.
 _NAMELESS = ("/dev/zero (deleted)", "/memfd:", "/SYSV")
@@ -113,12 +114,14 @@ class _SystemInfo(ctypes.Structure):
     )
 
 
-_system_info = ctypes.CDLL(None).sysinfo
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def _shared_in_system() -> int:
     info = _SystemInfo()
-    _system_info(ctypes.byref(info))
+    _libc().sysinfo(ctypes.byref(info))
     return int(info.shared_ram) * int(info.unit)
 
 
