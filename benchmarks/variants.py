@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -22,6 +23,9 @@ Variant = Literal["broken", "mended", "half"]
 TREEMEND = Path(sys.executable).parent / "treemend"
 PARTS_TRIED_MAX = 24
 TESTS_S = 60.0
+MENDED_S_MAX = 600.0
+HANGS_AFTER = 3.0
+"""How many times what the visible tests take on the mended tree they get before one is taken to hang."""
 FAILED, TIMED_OUT = 1, 124
 TOKEN = re.compile(rb"\w+|[^\S\n]+|\n|.", re.DOTALL)
 
@@ -49,12 +53,15 @@ def lay_out(case: Path, variant: Variant, into: Path, test_command: str, python:
     if variant == "broken":
         return repo
     changes = read_changes(repo, (case / "hidden" / "gold.diff").read_bytes())
+    make_patched_tree(repo, into, changes)
     if variant == "mended":
-        make_patched_tree(repo, into, changes)
         return into
+    began_s = time.monotonic()
+    some_test_fails(into, test_command, python, MENDED_S_MAX)
+    limit_s = max(TESTS_S, HANGS_AFTER * (time.monotonic() - began_s))
     for half in halves(changes):
         make_patched_tree(repo, into, half)
-        if some_test_fails(into, test_command, python):
+        if some_test_fails(into, test_command, python, limit_s):
             return into
     shutil.rmtree(into, ignore_errors=True)
     return None
@@ -76,12 +83,12 @@ def halves(changes: Sequence[FileChange]) -> Iterator[tuple[FileChange, ...]]:
         yield half
 
 
-def some_test_fails(repo: Path, test_command: str, python: str) -> bool:
-    """Whether the visible tests run and one of them fails or hangs."""
+def some_test_fails(repo: Path, test_command: str, python: str, limit_s: float) -> bool:
+    """Whether the visible tests run and one of them fails, or all of them take longer than that."""
     words = shlex.split(test_command)
     if python and words[0].startswith("python"):
         words[0] = python
-    command = [str(TREEMEND), "sandbox", "--workspace", str(repo), "--time", str(TESTS_S), "--", *words, "-x"]
+    command = [str(TREEMEND), "sandbox", "--workspace", str(repo), "--time", str(limit_s), "--", *words, "-x"]
     code = subprocess.run(command, capture_output=True).returncode
     return code in (FAILED, TIMED_OUT)
 
