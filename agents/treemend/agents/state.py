@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-GRAPH_VERSION = 3
+GRAPH_VERSION = 2
 """Raised when a node is renamed or its meaning changes: a run of another version isn't resumed."""
 
 Action = Literal["expand", "evaluate", "stop"]

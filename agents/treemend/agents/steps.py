@@ -209,21 +209,30 @@ class Steps:
             self._context.listener(Noted(f"not edited: {path}: {reason}"))
         self._context.listener(PhaseEnded(search.plan.summary))
         self._context.listener(PhaseStarted("search", TRYING))
-        return search.exploration.select(state)
+        return {}
+
+    async def select(self, state: GraphState) -> GraphState:
+        return (await self._searching()).exploration.select(state)
 
     async def expand(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        told = await self._thinking(lambda: exploration.expand(state))
-        return {**told, **exploration.select({**state, **told})}
+        return await self._thinking(lambda: exploration.expand(state))
 
-    async def roll_out(self, state: GraphState) -> GraphState:
+    async def realize(self, state: GraphState) -> GraphState:
         exploration = (await self._searching()).exploration
-        told = await self._thinking(lambda: exploration.realize(state))
-        if not told:
-            await exploration.evaluate(state)
-            told = await self._thinking(lambda: exploration.rethink(state))
-            exploration.backpropagate(state)
-        return {**told, **exploration.select({**state, **told})}
+        return await self._thinking(lambda: exploration.realize(state))
+
+    async def evaluate(self, state: GraphState) -> GraphState:
+        await (await self._searching()).exploration.evaluate(state)
+        return {}
+
+    async def rethink(self, state: GraphState) -> GraphState:
+        exploration = (await self._searching()).exploration
+        return await self._thinking(lambda: exploration.rethink(state))
+
+    async def backpropagate(self, state: GraphState) -> GraphState:
+        (await self._searching()).exploration.backpropagate(state)
+        return {}
 
     async def rank(self, state: GraphState) -> GraphState:
         search = await self._searching()
