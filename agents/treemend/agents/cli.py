@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command_name
 
 from treemend.agents.commands import code_search, locate, options
 from treemend.agents.commands.sandbox import sandbox_command
@@ -419,14 +420,14 @@ def _apply(task: Task, result: RepairResult) -> None:
 def _app_for(arguments: Sequence[str]) -> typer.Typer:
     """The command line with the command that is asked for alone, since each one takes its time to be made."""
     name = next((word for word in arguments if not word.startswith("-")), "")
-    known = [one for one in app.registered_commands if name in (one.name, _name_of(one.callback))]
+    known = [
+        one
+        for one in app.registered_commands
+        if name == one.name or (one.callback and name == get_command_name(one.callback.__name__))
+    ]
     chosen = copy(app)
     chosen.registered_commands = known or app.registered_commands
     return chosen
-
-
-def _name_of(command: Callable[..., Any] | None) -> str:
-    return "" if command is None else command.__name__.replace("_", "-")
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ _ANNOTATIONS = re.compile(
 )
 _TRAILING_COMMENT = re.compile(r"(?:(?<=[:\n])|(?<=\s))[ \t]*#[^\n]*(?:\n\s*#[^\n]*)*\s*$")
 _MAY_BE_STRING = re.compile(rb"#|[rRuUbBfF]{0,2}[\"']")
-_IN_ORDER = {"comment", "decorator", "import", "mixin", "package"}
+_IN_ORDER = {"base", "comment", "decorator", "import", "mixin", "package"}
 """Captures whose order in the file matters; tree-sitter gives them in that of their addresses."""
 _start_of = attrgetter("start_byte")
 _Captures = dict[str, list["Node"]]
@@ -165,22 +165,21 @@ class _Outline:
             doc = doc or self._comment_above(top)
         scope = ".".join(filter(None, (rows[parent].qualified if parent else "", name.owner)))
         return Definition(
-            name.text,
-            f"{scope}.{name.text}" if scope else name.text,
-            kind,
-            line + 1,
-            at - starts[line] + 1,
-            top + 1,
-            end_row + 1 - (end == starts[end_row] and end_row > line),
-            begin,
-            end,
-            body.start_byte if body is not None else 0,
-            parent if parent else -1,
-            _parameter_count(function) if kind in _WITH_PARAMETERS else 0,
-            self._signature(node, kind, body),
-            doc,
-            (),
-            decorators,
+            name=name.text,
+            qualified=f"{scope}.{name.text}" if scope else name.text,
+            kind=kind,
+            line=line + 1,
+            column=at - starts[line] + 1,
+            top_line=top + 1,
+            end_line=end_row + 1 - (end == starts[end_row] and end_row > line),
+            start=begin,
+            end=end,
+            body=body.start_byte if body is not None else 0,
+            parent=parent if parent else -1,
+            parameters=_parameter_count(function) if kind in _WITH_PARAMETERS else 0,
+            signature=self._signature(node, kind, body),
+            doc=doc,
+            decorators=decorators,
         )
 
     def _docstring(self, body: Node) -> str:
@@ -273,7 +272,7 @@ class _Outline:
         """Hand each captured base to the innermost definition around it."""
         bases: dict[int, list[str]] = {}
         starts = [row.start for row in rows]
-        for node in sorted(self._captures.get("base", ()), key=_start_of):
+        for node in self._captures.get("base", ()):
             if (row := _innermost(rows, starts, node.start_byte)) > 0:
                 bases.setdefault(row, []).append(base_name(_text(node)))
         for node in self._captures.get("mixin", ()):
