@@ -82,7 +82,7 @@ async def _work(
     from treemend.agents.checkpoints import open_checkpoints
     from treemend.agents.graph import build_graph
 
-    with open_checkpoints(context.folder / "checkpoints.db") as saver:
+    async with open_checkpoints(context.folder / "checkpoints.db") as saver:
         graph = build_graph(steps, saver)
         config: Any = {
             "configurable": {"thread_id": run.id},
