@@ -18,7 +18,7 @@ try:
     main()
 except SystemExit as end:
     assert end.code == 0, end.code
-print(sorted({"langgraph", "litellm", "sqlmodel", "rich", "pytest"} & set(sys.modules)))
+print(sorted({"langgraph", "litellm", "pydantic", "sqlmodel", "rich", "pytest"} & set(sys.modules)))
 """
 
 
