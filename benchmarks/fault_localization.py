@@ -5,8 +5,9 @@
 Cases are laid out as for `benchmarks/repair.py`. The suite of each runs as `treemend fix` runs it, up to the
 plan, and what it showed is kept in DIR/<id>.json, so that a second run only scores. Of `meta.json`, the buggy
 lines serve for scoring alone. A function scores like its best line, counts with the functions in it, and code
-outside of functions counts as one function a file. A case is found at k where all its buggy functions lie
-within the first k, ties counted in full against it.
+outside of functions counts as one function a file. A case is found at k where its first buggy function lies
+within the first k, as in the FauxPy study; a second table has those of which all do. Ties are counted in full
+against it.
 
 DStar is ef^2 / (nf + ep) (Wong, Debroy, Gao and Li, IEEE Trans. Reliability 2014).
 """
@@ -21,7 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from repair import find_cases, is_wanted
 
@@ -39,6 +40,13 @@ PLACES = (1, 3, 5, 10)
 WAYS = ("text", "trace", "Ochiai", "DStar", "fused")
 Scores = Mapping[Line, float]
 Function = tuple[str, int]
+
+
+class Places(NamedTuple):
+    """Where the first of the buggy functions lies, and where the last one does."""
+
+    first: float
+    last: float
 
 
 class _Observed(BaseException):
@@ -148,32 +156,33 @@ def functions_of(tree: Path) -> dict[Line, Function]:
     return found
 
 
-def place_of(gold: set[Function], scores: Scores, functions: Mapping[Line, Function]) -> float:
-    """The rank within which all of `gold` lie; equal scores count as the last of them."""
+def places_of(gold: set[Function], scores: Scores, functions: Mapping[Line, Function]) -> Places:
+    """The ranks of `gold`; equal scores count as the last of them."""
     best: dict[Function, float] = {}
     for line, score in scores.items():
         function = functions.get(line, (line[0], 0))
         best[function] = max(best.get(function, 0.0), score)
-    if any(function not in best for function in gold):
-        return float("inf")
-    worst = min(best[function] for function in gold)
-    return float(sum(score >= worst for score in best.values()))
+    ranks = [
+        float(sum(score >= best[function] for score in best.values())) if function in best else float("inf")
+        for function in gold
+    ]
+    return Places(min(ranks), max(ranks))
 
 
-def score(case: Path, observed: dict[str, Any]) -> dict[str, float]:
+def score(case: Path, observed: dict[str, Any]) -> dict[str, Places]:
     functions = functions_of(case / "repo")
     buggy = json.loads((case / "meta.json").read_text())["gold_patch"]["buggy_lines"]
     gold = {functions.get((path, line), (path, 0)) for path, lines in buggy.items() for line in lines}
     # A comment or an import beside the mended function is no second fault.
     gold = {function for function in gold if function[1]} or gold
-    return {way: place_of(gold, found, functions) for way, found in rankings(observed).items()}
+    return {way: places_of(gold, found, functions) for way, found in rankings(observed).items()}
 
 
-def print_table(places: Mapping[str, Mapping[str, float]]) -> None:
-    print(f"\n| way | {' | '.join(f'@{k}' for k in PLACES)} | mean of 1/place |")
+def print_table(title: str, places: Sequence[Mapping[str, float]]) -> None:
+    print(f"\n| {title} | {' | '.join(f'@{k}' for k in PLACES)} | mean of 1/place |")
     print("|---|" + "---|" * (len(PLACES) + 1))
     for way in WAYS:
-        found = [each[way] for each in places.values()]
+        found = [each[way] for each in places]
         shares = [100 * sum(place <= k for place in found) / len(found) for k in PLACES]
         reciprocal = sum(1 / place for place in found) / len(found)
         print(f"| {way} | {' | '.join(f'{share:.1f}' for share in shares)} | {reciprocal:.3f} |")
@@ -189,7 +198,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="ids; one that ends in * is a prefix")
     options = parser.parse_args()
     options.observed.mkdir(parents=True, exist_ok=True)
-    places: dict[str, dict[str, float]] = {}
+    places: dict[str, dict[str, Places]] = {}
     for case in find_cases(options.cases):
         if not is_wanted(case.name, options.only):
             continue
@@ -201,9 +210,13 @@ def main() -> None:
                 print(f"{case.name}: {error.message}")
                 continue
         places[case.name] = score(case, json.loads(kept.read_text()))
-        print(case.name, *(f"{way} {place:g}" for way, place in places[case.name].items()), flush=True)
+        told = (f"{way} {place.first:g} to {place.last:g}" for way, place in places[case.name].items())
+        print(case.name, ", ".join(told), flush=True)
     if places:
-        print_table(places)
+        firsts = [{way: place.first for way, place in each.items()} for each in places.values()]
+        lasts = [{way: place.last for way, place in each.items()} for each in places.values()]
+        print_table("the first buggy function", firsts)
+        print_table("all buggy functions", lasts)
 
 
 if __name__ == "__main__":
