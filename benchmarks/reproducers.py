@@ -200,19 +200,16 @@ async def try_arm(
             written = told
         observation = replace(observation, reproducers=written)
         plan = make_plan(context, observation)
-        known = Known(
-            plan,
-            tuple(sections(arm, context, plan, written)),
-            {test.id: test.behaviour for test in written},
-            lambda: open_run_index(context),
-            context.listener,
-        )
-        policy: Policy = ModelPolicy(known, client, templates=None)
-        if arm in ("none", "hidden"):
-            policy = cast(Policy, Untold(cast(ModelPolicy, policy)))
         judge = (Nothing if arm == "none" else Evaluator)(context, observation, plan.sources)
-        exploration = Exploration(context, policy, judge, plan.symptom, context.task.budget)
-        await explore(exploration, lambda: ledger.spent.calls >= options.calls)
+        brief = tuple(sections(arm, context, plan, written))
+        labels = {test.id: test.behaviour for test in written}
+        with open_run_index(context) as index:
+            known = Known(plan, brief, labels, lambda: index, context.listener)
+            policy: Policy = ModelPolicy(known, client, templates=None)
+            if arm in ("none", "hidden"):
+                policy = cast(Policy, Untold(cast(ModelPolicy, policy)))
+            exploration = Exploration(context, policy, judge, plan.symptom, context.task.budget)
+            await explore(exploration, lambda: ledger.spent.calls >= options.calls)
         found = exploration.plausible()
         right = bool(found) and await is_right(problem, context, judge, found[0])
     finally:

@@ -220,21 +220,17 @@ async def think(
         plan = make_plan(context, observation)
         send, abilities, provider = connect(models)
         ledger = Ledger(context.store, context.id, limits, abilities)
-        known = Known(
-            plan,
-            brief_sections(asked.symptom, plan, {}),
-            {},
-            lambda: open_run_index(context),
-            context.listener,
-        )
-        policy = ModelPolicy(known, ModelClient(models, ledger, send, abilities), templates=None)
         evaluator = Evaluator(context, observation, plan.sources)
-        exploration = Exploration(context, policy, evaluator, plan.symptom, limits)
-        try:
-            await explore(exploration, lambda: ledger.spent.calls >= options.calls)
-        finally:
-            if provider is not None:
-                await provider.close()
+        with open_run_index(context) as index:
+            brief = brief_sections(asked.symptom, plan, {})
+            known = Known(plan, brief, {}, lambda: index, context.listener)
+            policy = ModelPolicy(known, ModelClient(models, ledger, send, abilities), templates=None)
+            exploration = Exploration(context, policy, evaluator, plan.symptom, limits)
+            try:
+                await explore(exploration, lambda: ledger.spent.calls >= options.calls)
+            finally:
+                if provider is not None:
+                    await provider.close()
     return {
         "strategy": strategy,
         "cost": ledger.spent.calls if exploration.plausible() else None,

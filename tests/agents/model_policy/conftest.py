@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def models(model_server: CommandServer, tmp_path: Path) -> Models:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeBench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeBench]:
     """Makes a policy over a small tree, of rules; `issue` is what it is about."""
     monkeypatch.setenv("TREEMEND_STATE", str(tmp_path / "state"))
     tree = tmp_path / "tree"
@@ -89,6 +90,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeBench:
     def make(*rules: Rule, tools: bool = False, issue: str = ISSUE) -> Bench:
         store = open_store(tmp_path / "store.db")
         run = new_run(store, make_task(tree, issue=issue))
-        return Bench(store, run, tree, Answering(rules), [], tools)
+        return Bench(store, run, tree, Answering(rules), opened, [], tools)
 
-    return make
+    with ExitStack() as opened:
+        yield make

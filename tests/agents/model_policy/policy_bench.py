@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from treemend.agents.scripted_provider import Rule
 from treemend.agents.template_policy.policy import TemplatePolicy
 from treemend.store.database import Store
 from treemend.store.records import Budget, Run
+from treemend.tools.index.repository import RepositoryIndex
 from treemend.tools.source import SourceFile
 from treemend.tools.syntax import parse_module
 
@@ -80,6 +82,7 @@ class Bench:
     run: Run
     tree: Path
     answering: Answering
+    opened: ExitStack
     events: list[Event]
     tools: bool = False
     budget: Budget = field(default_factory=Budget)
@@ -97,9 +100,10 @@ class Bench:
         plan = self.plan()
         below = TemplatePolicy(plan, 0) if templates else None
         brief = brief_sections(self.run.task.symptom, plan, {})
-        return ModelPolicy(
-            Context(plan, brief, {}, lambda: open_index(self.tree), self.events.append), client, below
-        )
+        return ModelPolicy(Context(plan, brief, {}, self._index, self.events.append), client, below)
+
+    def _index(self) -> RepositoryIndex:
+        return self.opened.enter_context(open_index(self.tree))
 
     def plan(self) -> Plan:
         sources = {"shop.py": SourceFile.read(self.tree / "shop.py")}

@@ -4,7 +4,6 @@ after a look into the repository."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -56,7 +55,6 @@ TEMPLATE = "template/"
 WRITE_TOKENS_MAX = 8192
 
 M = TypeVar("M", bound=BaseModel)
-OpenIndex = Callable[[], AbstractContextManager[RepositoryIndex]]
 
 
 def patch_section(patch: bytes) -> Section:
@@ -76,13 +74,13 @@ class Context:
     Attributes:
         brief: The sections that every prompt begins with.
         labels: Words for tests whose names a model must not see.
-        index: Opens the index of the private tree, for the repository tools.
+        index: Gives the index of the private tree, for the repository tools.
     """
 
     plan: Plan
     brief: tuple[Section, ...]
     labels: Mapping[str, str]
-    index: OpenIndex
+    index: Callable[[], RepositoryIndex]
     listener: Listener
 
 
@@ -367,8 +365,7 @@ class ModelPolicy:
             return []
         if not requests:
             return []
-        with self._context.index() as index:
-            return look(index, requests)
+        return look(self._context.index(), requests)
 
     async def _structured(
         self,

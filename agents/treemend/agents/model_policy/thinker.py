@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -134,11 +134,11 @@ class Thinker:
         )
         return self._policy
 
-    def _run_index(self, context: RunContext) -> AbstractContextManager[RepositoryIndex]:
+    def _run_index(self, context: RunContext) -> RepositoryIndex:
         """The index of the private tree, which nobody changes: it stays open, until `close`."""
         if self._index is None:
             self._index = self._opened.enter_context(open_run_index(context))
-        return nullcontext(self._index)
+        return self._index
 
     def prospects(self) -> Iterable[Prospect]:
         """What may be run while a model is waited for."""
