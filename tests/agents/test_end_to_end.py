@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.agents.conftest import BARE_PYTEST, git
+
+from treemend.agents.api import repair
+from treemend.store.records import Budget
 
 Treemend = Callable[..., subprocess.CompletedProcess[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -68,6 +73,20 @@ def test_a_bug_in_one_file_is_repaired_and_the_diff_is_all_of_stdout(
     assert medians_after(result.stdout, repo, tmp_path) == [2, 6, 2.5, 3.5]
     assert b"Repaired." in result.stderr
     assert digest_of(repo) == before, "the checkout is only read"
+
+
+def test_a_program_repairs_a_commit_whatever_lies_in_the_checkout(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = tmp_path / "repo"
+    shutil.copytree(examples / "one-file", repo)
+    (repo / "median.py").write_text("raise SystemExit('half written')\n")
+    monkeypatch.setenv("TREEMEND_STATE", str(tmp_path / "state"))
+    limits = Budget(time_s=None, after=0)
+    result = repair(repo, test_command=BARE_PYTEST, commit="HEAD", test_timeout_s=30, budget=limits)
+    assert result.exit_code == 0, result.reason
+    git(repo, "checkout", "--quiet", "--", ".")
+    assert applies(result.patch, repo)
 
 
 def test_a_wrong_number_in_a_table_of_another_module_is_repaired_there(fix: Treemend, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from treemend.agents.progress import Listener, ignore
 from treemend.store.records import Budget, Outcome, RunId, Strategy, Task
 
 if TYPE_CHECKING:
+    from treemend.agents.intake import SandboxChoice
     from treemend.agents.receipts.receipt import Receipt
     from treemend.agents.run_context import AskPerson
     from treemend.store.database import Store
@@ -59,6 +60,9 @@ async def repair_async(
     test_command: str = "",
     junit_reports: Sequence[str] = (),
     python: str = "",
+    commit: str = "",
+    sandbox: SandboxChoice = "auto",
+    test_timeout_s: float | None = None,
     strategy: Strategy = "mcts",
     budget: Budget | None = None,
     models: Sequence[str] = (),
@@ -82,6 +86,9 @@ async def repair_async(
         test_command: The command that runs the project's tests, "" to find it.
         junit_reports: Patterns of the JUnit XML files that it writes, where they are to tell.
         python: The interpreter that runs the tests, "" to find it.
+        commit: The commit to repair, "" for the tree as it lies.
+        sandbox: What confines the tests.
+        test_timeout_s: Seconds for one test; None derives them from the suite's own time.
         budget: The limits, 300 seconds by default; with models also 40 candidates that they write, and 5
             candidates after the first plausible one.
         models: Models that think, by litellm's names, or `role=model`; () thinks with templates alone.
@@ -118,6 +125,9 @@ async def repair_async(
         test_command=test_command,
         junit_reports=junit_reports,
         python=python,
+        commit=commit,
+        sandbox=sandbox,
+        test_timeout_s=test_timeout_s,
         strategy=strategy,
         budget=limits,
         models=chosen,
@@ -181,7 +191,7 @@ async def verify_async(
         failing_tests: Tests that fail now and should pass with the patch; () is whatever fails every time.
         issue: The symptom in words, for the receipt.
         allow_test_edits: Judge the patch with its own version of tests and of what configures them.
-        test_command, python, test_timeout_s, on_event, store: As for `repair`.
+        test_command, python, commit, test_timeout_s, on_event, store: As for `repair`.
 
     Raises:
         UsageError: the patch does not apply, the repository or a test isn't there, or there are no tests.
