@@ -184,11 +184,12 @@ async def try_arm(
     send, abilities, provider = connect(models)
     ledger = Ledger(context.store, context.id, context.task.budget, abilities)
     client = ModelClient(models, ledger, send, abilities)
+    thinker = Thinker(client, provider)
     row: Row = {"task": problem.name, "arm": arm, "limit": options.calls}
     try:
         written: tuple[Reproducer, ...] = ()
         if arm != "none":
-            told = await Thinker(client, None).write_reproducers(context, observation)
+            told = await thinker.write_reproducers(context, observation)
             if isinstance(told, NotReproduced):
                 return {
                     **row,
@@ -213,8 +214,7 @@ async def try_arm(
         found = exploration.plausible()
         right = bool(found) and await is_right(problem, context, judge, found[0])
     finally:
-        if provider is not None:
-            await provider.close()
+        await thinker.close()
     return {**row, "answer": bool(found), "right": right, "calls": ledger.spent.calls, "tests": len(written)}
 
 

@@ -17,6 +17,7 @@ from treemend.agents.model.settings import parse_models
 from treemend.agents.model_policy.thinker import Thinker, deciding_lines
 from treemend.agents.progress import Event, Listener, Noted, ignore
 from treemend.agents.run_context import RunContext
+from treemend.agents.run_index import open_run_index
 from treemend.agents.runs import new_run
 from treemend.agents.scripted_provider import Rule
 from treemend.store.database import Store, open_store
@@ -81,7 +82,9 @@ def test_the_lines_that_may_decide_a_failing_assertion_are_shown(
 
     def shown(path: str) -> str:
         failure = Failure(message="assert 1 == 2", frames=(Frame(path=path, line=5, function="test_total"),))
-        sections = deciding_lines(context, Feedback(passed=frozenset(), failures={"t": failure}))
+        failing = Feedback(passed=frozenset(), failures={"t": failure})
+        with open_run_index(context) as index:
+            sections = deciding_lines(context, failing, lambda: index)
         return "".join(section.text for section in sections)
 
     assert "shop.py:3:1  total  return sum(prices)" in shown("test_shop.py")

@@ -122,8 +122,9 @@ class Thinker:
         templates = TemplatePolicy(plan, context.task.seed) if plan.suspicion(plan.symptom.failures) else None
         if self._time is not None:
             self._time.begin_search(budget.time_s, 1.0 if templates is None else MODELS_SHARE)
-        brief = (*brief_sections(symptom, plan, labels), *deciding_lines(context, plan.symptom))
-        known = Context(plan, brief, labels, partial(self._run_index, context), context.listener)
+        index = partial(self._run_index, context)
+        brief = (*brief_sections(symptom, plan, labels), *deciding_lines(context, plan.symptom, index))
+        known = Context(plan, brief, labels, index, context.listener)
         self._policy = ModelPolicy(
             known,
             self._client,
@@ -242,35 +243,35 @@ class Thinker:
 
     def _prompt(self, context: RunContext, name: str, *more: Section) -> Prompt:
         if self._code is None:
-            self._code = _relevant_code(context)
+            self._code = _relevant_code(context, partial(self._run_index, context))
         sections = (issue_section(context.task.symptom), Section("code", self._code, 70))
         task = template(name).fill(count=TESTS_MAX)
         return Prompt(template(name), template("system").text, sections, more, task)
 
 
-def _relevant_code(context: RunContext) -> str:
+def _relevant_code(context: RunContext, index: Callable[[], RepositoryIndex]) -> str:
     """The files that the issue's words are most about, with what the stack trace goes through."""
     symptom = context.task.symptom
     paths = [frame.path for frame in reversed(symptom.frames)]
     if symptom.issue.strip():
-        with open_run_index(context) as index:
-            arguments = {"text": symptom.issue[:20_000], "limit": RELEVANT_MAX}
-            answer = run_tool(index, "get_relevant_code", arguments)
+        arguments = {"text": symptom.issue[:20_000], "limit": RELEVANT_MAX}
+        answer = run_tool(index(), "get_relevant_code", arguments)
         if isinstance(answer, Snippets):
             paths += [snippet.place.path for snippet in answer.snippets]
     sources = EditableSources(context.tree, context.task.only, {})
     return code_of(dict.fromkeys(paths), sources)
 
 
-def deciding_lines(context: RunContext, failing: Feedback) -> tuple[Section, ...]:
+def deciding_lines(
+    context: RunContext, failing: Feedback, index: Callable[[], RepositoryIndex]
+) -> tuple[Section, ...]:
     """The lines that may decide the assertion of the first test of the tree that fails."""
     frames = (frame for one in failing.failures.values() for frame in one.frames)
     asserted = next((f for f in frames if is_protected(f.path) and (context.tree / f.path).is_file()), None)
     if asserted is None:
         return ()
     place = f"{asserted.path}:{asserted.line}"
-    with open_run_index(context) as index:
-        answer = run_tool(index, "get_slice", {"place": place, "limit": SLICE_LINES_MAX})
+    answer = run_tool(index(), "get_slice", {"place": place, "limit": SLICE_LINES_MAX})
     title = "lines-that-may-decide-the-assertion"
     return (Section(title, render(answer), 65),) if answer.found else ()
 
