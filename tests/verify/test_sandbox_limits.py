@@ -230,7 +230,9 @@ async def test_E34_daemon_is_dead_when_the_run_ends(
 def test_E34_daemon_survives_a_naive_runner() -> None:
     script = "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!"
     naive = subprocess.run(["sh", "-c", script], check=True, stdout=subprocess.PIPE)
-    os.kill(int(naive.stdout), signal.SIGKILL)
+    daemon = int(naive.stdout)
+    assert os.path.exists(f"/proc/{daemon}")
+    os.kill(daemon, signal.SIGKILL)
 
 
 async def test_E35_grandchild_that_keeps_stdout_open(

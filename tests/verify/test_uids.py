@@ -16,5 +16,5 @@ def test_each_is_held_by_one_run() -> None:
 
 def test_it_is_free_again_afterwards() -> None:
     for _ in range(1000):
-        with throwaway_uid():
-            pass
+        with throwaway_uid() as uid:
+            assert 60_000 < uid < 65_534

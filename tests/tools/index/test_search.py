@@ -150,7 +150,9 @@ def test_nothing_found_and_nothing_asked(index: RepositoryIndex) -> None:
     "query", ['"', "a OR", "NEAR(", "*", "name:x", "'; DROP TABLE unit; --", "\0", "x" * 100_000, "^a"]
 )
 def test_H26_queries_are_words_and_no_syntax(index: RepositoryIndex, query: str) -> None:
+    before = search(index, "total price").hits
     search(index, query)
+    assert before and search(index, "total price").hits == before
 
 
 def test_patterns_search_every_language_that_has_them(index: RepositoryIndex) -> None:
